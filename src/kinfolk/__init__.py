@@ -1,0 +1,91 @@
+"""Multi-task learning: fit many related small data sets as kin, and say task by task whether sharing helped."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
+    from kinfolk.io import load_model, read_table, save_model
+    from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
+    from kinfolk.representation import SharedRepresentationRegressor
+    from kinfolk.selection import (
+        Comparison,
+        FewShotSplit,
+        LeaveTasksOut,
+        TaskAware,
+        TaskKFold,
+        compare,
+        stack_tasks,
+    )
+
+__version__ = "0.1.0.dev0"
+
+_HOME = {
+    "IndependentRidge": "linear",
+    "PooledRidge": "linear",
+    "PartialPoolingRegressor": "linear",
+    "SharedRepresentationRegressor": "representation",
+    "compare": "selection",
+    "Comparison": "selection",
+    "TaskKFold": "selection",
+    "LeaveTasksOut": "selection",
+    "FewShotSplit": "selection",
+    "TaskAware": "selection",
+    "stack_tasks": "selection",
+    "read_table": "io",
+    "save_model": "io",
+    "load_model": "io",
+    "InputError": "exceptions",
+    "UnseenTaskError": "exceptions",
+    "ModelFileError": "exceptions",
+    "MissingExtraError": "exceptions",
+}
+
+__all__ = [  # noqa: RUF022  # grouped by what they are for
+    "IndependentRidge",
+    "PooledRidge",
+    "PartialPoolingRegressor",
+    "SharedRepresentationRegressor",
+    "compare",
+    "Comparison",
+    "TaskKFold",
+    "LeaveTasksOut",
+    "FewShotSplit",
+    "TaskAware",
+    "stack_tasks",
+    "read_table",
+    "save_model",
+    "load_model",
+    "InputError",
+    "UnseenTaskError",
+    "ModelFileError",
+    "MissingExtraError",
+    "all_estimators",
+]
+
+
+def all_estimators() -> list[type[Any]]:
+    """Every method that kinfolk exports, simplest first: what ``compare(methods="all")`` fits.
+
+    Examples
+    --------
+    >>> import kinfolk
+    >>> [estimator.__name__ for estimator in kinfolk.all_estimators()][0]
+    'PooledRidge'
+    """
+    from kinfolk.base import TaskRegressor
+
+    public = (getattr(import_module("kinfolk"), name) for name in __all__)
+    methods = [item for item in public if isinstance(item, type) and issubclass(item, TaskRegressor)]
+    return sorted(methods, key=lambda method: method.simplicity)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: ``import kinfolk`` stays light."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'kinfolk' has no attribute {name!r}")
+    return getattr(import_module(f"kinfolk.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,10 @@
+"""Array types used everywhere."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+LabelArray = npt.NDArray[Any]

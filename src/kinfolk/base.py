@@ -1,0 +1,398 @@
+"""The scikit-learn face that all regression methods share: fit, predict, adapt and score are written once, here."""
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import fields
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError, UnseenTaskError
+from kinfolk.posterior import GaussianPrior, Posterior
+from kinfolk.result import FitResult, Status
+from kinfolk.tasks import Scaling, TaskData
+from kinfolk.validation import Table, check_table, check_target, check_weights
+
+_COMMON = (
+    "tasks_",
+    "coef_",
+    "intercept_",
+    "population_coef_",
+    "population_intercept_",
+    "noise_variance_",
+    "feature_names_",
+    "feature_names_in_",
+    "n_features_in_",
+    "result_",
+)
+
+
+class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
+    """Base of the regression methods; a method gives `_solve`.
+
+    Parameters
+    ----------
+    task : str, int or None, default=None
+        The column of X that says which task a row belongs to: its name or its position. None: a 1-D ``y`` is one
+        task, and each column of a 2-D ``y`` is a task (wide data; NaN marks a missing response).
+    standardize : bool, default=True
+        Put each feature into units of its standard deviation first, so that units do not matter.
+    unseen : {"raise", "population"}, default="raise"
+        What `predict` does with a task that `fit` has not seen: an error that names the tasks, or the population
+        prediction.
+
+    Attributes
+    ----------
+    tasks_ : (T,) array
+        Task labels, sorted.
+    coef_ : (T, d) array
+    intercept_ : (T,) array
+        In the user's units.
+    population_coef_, population_intercept_ : (d,) array and float
+        The model for a task that has not been seen, where the method has one.
+    noise_variance_ : float or (T,) array
+        Variance of the observations about the regression function.
+    feature_names_ : list of str
+        The features, without the task column.
+    result_ : FitResult
+        Posterior, status and history.
+    """
+
+    simplicity: int = 100
+    has_population: bool = True
+
+    task: str | int | None
+    standardize: bool
+    unseen: str
+
+    @abstractmethod
+    def _solve(self, data: TaskData) -> FitResult:
+        """Fit all tasks."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit all tasks together.
+
+        Parameters
+        ----------
+        X : DataFrame (pandas, polars, ...) or array, (n, d) or with the task column (n, d + 1)
+        y : (n,), or (n, T) for wide data
+        sample_weight : (n,) array, optional
+            A row of weight 2 counts as two rows; rows of weight 0 are left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            When data or parameters cannot be used; the message names column, rows, rule and remedy.
+        """
+        self._check_parameters()
+        table = check_table(X, task=self.task)
+        validate_data(self, X=X, skip_check_array=True)
+        targets = check_target(y, n_rows=len(table.features), allow_2d=self.task is None, allow_missing=self.task is None)
+        weights = check_weights(sample_weight, n_rows=len(table.features))
+        self.tasks_, rows, target, codes = _lay_out(table, targets, weights)
+        self._wide = targets.ndim == 2
+        data = TaskData.build(
+            table.features[rows],
+            target,
+            codes,
+            len(self.tasks_),
+            weights=None if weights is None else weights[rows],
+            standardize=self.standardize,
+        )
+        self._task_position = table.task_position
+        self.feature_names_ = list(table.feature_names)
+        result = self._solve(data)
+        self._publish(result, data.scaling)
+        if not result.status.ok:
+            warnings.warn(
+                f"{type(self).__name__} {result.status.value} ({result.n_iter} iterations); "
+                "its estimates are usable but not final: raise max_iter or loosen tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def predict(
+        self, X: Any, return_std: bool = False, observation_noise: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Predict each row with the model of its task.
+
+        Parameters
+        ----------
+        X : as in fit
+        return_std : bool, default=False
+            Also return the posterior standard deviation of the regression function.
+        observation_noise : bool, default=False
+            Include the noise of a new observation in the standard deviation.
+
+        Returns
+        -------
+        mean : (n,) array, or (n, T) for wide data
+        std : array of the same shape, only with ``return_std=True``
+
+        Raises
+        ------
+        UnseenTaskError
+            A row belongs to a task that is not in ``tasks_``, and ``unseen="raise"``.
+        """
+        check_is_fitted(self)
+        table = self._read(X)
+        if self._wide:
+            mean = table.features @ self.coef_.T + self.intercept_
+            if not return_std:
+                return mean
+            n, n_tasks = mean.shape
+            codes = np.repeat(np.arange(n_tasks), n)
+            std = self._std(np.tile(table.features, (n_tasks, 1)), codes, observation_noise)
+            return mean, std.reshape(n_tasks, n).T
+        codes = self._codes(table)
+        seen = codes >= 0
+        mean = np.empty(len(codes))
+        mean[seen] = self.intercept_[codes[seen]] + (table.features[seen] * self.coef_[codes[seen]]).sum(axis=1)
+        if not seen.all():
+            mean[~seen] = self.population_intercept_ + table.features[~seen] @ self.population_coef_
+        return (mean, self._std(table.features, codes, observation_noise)) if return_std else mean
+
+    def adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn new tasks from their few rows, leaving what all tasks share as it is.
+
+        Each new task gets its posterior under the fitted prior; known tasks are untouched.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+            Rows of new tasks only.
+
+        Returns
+        -------
+        estimator
+            A copy that also knows the new tasks.
+
+        Raises
+        ------
+        InputError
+            A task is known already, or the model has no task column.
+        """
+        check_is_fitted(self)
+        if self.task is None:
+            raise InputError("adapt needs a task column: this model was fitted with task=None.")
+        table = self._read(X)
+        target = check_target(y, n_rows=len(table.features), allow_2d=False, allow_missing=False)
+        weights = check_weights(sample_weight, n_rows=len(target))
+        labels, rows, target, codes = _lay_out(table, target, weights)
+        known = np.isin(labels, self.tasks_)
+        if known.any():
+            raise InputError(
+                f"adapt got rows of tasks that the model knows already: {_listed(labels[known])}. "
+                "Give only new tasks, or fit again with all rows."
+            )
+        data = TaskData.build(
+            table.features[rows],
+            target,
+            codes,
+            len(labels),
+            weights=None if weights is None else weights[rows],
+            scaling=self._scaling,
+        )
+        fitted = self.result_.posterior
+        adapted = fitted.prior.condition(data.moments(), self._new_task_noise())
+        new = copy.copy(self)
+        new.tasks_ = np.concatenate((self.tasks_, labels))
+        order = np.argsort(new.tasks_, kind="stable")
+        new.tasks_ = new.tasks_[order]
+        joined = fitted.extend(adapted)
+        posterior = Posterior(
+            joined.mean[order],
+            joined.noise_variance[order],
+            joined.prior,
+            given_covariance=joined.covariance[order],
+        )
+        result = FitResult(
+            posterior, self.result_.status, self.result_.n_iter, self.result_.objective, self.result_.history
+        )
+        new._publish(result, self._scaling)
+        return new
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2 over all rows (wide data: mean over responses, missing ones left out).
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+        """
+        predicted = self.predict(X)
+        if not self._wide:
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
+        truth = check_target(y, n_rows=len(predicted), allow_2d=True, allow_missing=True).reshape(predicted.shape)
+        weights = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight)
+        scores = [
+            r2_score(truth[there, t], predicted[there, t], sample_weight=weights[there])
+            for t, there in enumerate(~np.isnan(truth.T))
+        ]
+        return float(np.mean(scores))
+
+    @property
+    def n_iter_(self) -> int:
+        """Iterations used by the method, at least 1."""
+        return max(1, self.result_.n_iter)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that ``y`` may be 2-D."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self.task is None
+        return tags
+
+    def _get_state(self) -> dict[str, Any]:
+        """Everything that `fit` learned, as arrays, numbers, texts and lists; no row of the training data."""
+        check_is_fitted(self)
+        posterior, result = self.result_.posterior, self.result_
+        state: dict[str, Any] = {
+            "tasks": self.tasks_,
+            "feature_names": self.feature_names_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", [])),
+            "n_features_in": self.n_features_in_,
+            "task_position": self._task_position,
+            "wide": self._wide,
+            "mean": posterior.mean,
+            "noise_variance": posterior.noise_variance,
+            "covariance": posterior.covariance,
+            "status": result.status.name,
+            "n_iter": result.n_iter,
+            "objective": result.objective,
+            "history": np.array(result.history),
+        }
+        state |= {f"prior.{f.name}": getattr(posterior.prior, f.name) for f in fields(posterior.prior)}
+        state |= {f"scaling.{f.name}": getattr(self._scaling, f.name) for f in fields(self._scaling)}
+        state |= {f"details.{name}": values for name, values in result.details.items()}
+        return state | {f"learned.{name}": getattr(self, name) for name in self._learned()}
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        """Become the fitted estimator that `_get_state` described."""
+
+        def part(prefix: str) -> dict[str, Any]:
+            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+        self.tasks_ = state["tasks"]
+        self.feature_names_ = list(state["feature_names"])
+        if state["feature_names_in"]:
+            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
+        self.n_features_in_ = state["n_features_in"]
+        self._task_position, self._wide = state["task_position"], state["wide"]
+        posterior = Posterior(
+            state["mean"],
+            state["noise_variance"],
+            GaussianPrior(**part("prior.")),
+            given_covariance=state["covariance"],
+        )
+        result = FitResult(
+            posterior,
+            Status[state["status"]],
+            state["n_iter"],
+            state["objective"],
+            tuple(state["history"].tolist()),
+            part("details."),
+        )
+        self._publish(result, Scaling(**part("scaling.")))
+        for name, value in part("learned.").items():
+            setattr(self, name, value)
+
+    def _learned(self) -> list[str]:
+        """Names of the attributes that this method's own fit sets, beside those of every method."""
+        common = set(_COMMON)
+        return [name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in common]
+
+    def _check_parameters(self) -> None:
+        if self.unseen not in ("raise", "population"):
+            raise InputError(f"unseen must be 'raise' or 'population'; got {self.unseen!r}.")
+        if self.unseen == "population" and not self.has_population:
+            raise InputError(
+                f"{type(self).__name__} has no population model: its tasks share nothing. "
+                "Use unseen='raise', or a method that pools, such as PartialPoolingRegressor."
+            )
+
+    def _new_task_noise(self) -> float:
+        """Noise variance of a task to come, in standardised units."""
+        noise = self.result_.posterior.noise_variance
+        return float(np.median(noise))
+
+    def _read(self, X: Any) -> Table:
+        table = check_table(X, task=self.task, task_position=self._task_position)
+        validate_data(self, X=X, skip_check_array=True, reset=False)
+        return table
+
+    def _codes(self, table: Table) -> IntArray:
+        if table.labels is None:
+            return np.zeros(len(table.features), dtype=np.int64)
+        codes = np.asarray(pd.Index(self.tasks_).get_indexer(pd.Index(table.labels)), dtype=np.int64)
+        if self.unseen == "raise" and (codes < 0).any():
+            rows = np.flatnonzero(codes < 0)
+            labels = pd.unique(table.labels[rows])
+            raise UnseenTaskError(
+                f"{len(labels)} task(s) in column {self.task!r} were not seen in fit: {_listed(labels)} "
+                f"(rows {', '.join(map(str, rows[:5]))}{', ...' if len(rows) > 5 else ''}). "
+                + (
+                    "Use unseen='population' for the population prediction, or adapt(X, y) to learn them."
+                    if self.has_population
+                    else "Use adapt(X, y) to learn them from some of their rows."
+                )
+            )
+        return codes
+
+    def _std(self, features: FloatArray, codes: IntArray, observation_noise: bool) -> FloatArray:
+        posterior = self.result_.posterior
+        scaled = self._scaling.features(features)
+        variance = np.empty(len(codes))
+        seen = codes >= 0
+        variance[seen] = posterior.predictive_variance(scaled[seen], codes[seen])
+        variance[~seen] = posterior.prior.predictive_variance(scaled[~seen])
+        if observation_noise:
+            variance[seen] += posterior.noise_variance[codes[seen]]
+            variance[~seen] += self._new_task_noise()
+        return np.sqrt(variance) * self._scaling.y_scale
+
+    def _publish(self, result: FitResult, scaling: Scaling) -> None:
+        """Set the public attributes from a result, in the user's units."""
+        posterior = result.posterior
+        self.result_, self._scaling = result, scaling
+        self.coef_, self.intercept_ = scaling.coefficients(posterior.mean[:, 1:], posterior.mean[:, 0])
+        if self.has_population:
+            mean = posterior.prior.mean
+            self.population_coef_, intercept = scaling.coefficients(mean[1:], mean[0])
+            self.population_intercept_ = float(intercept)
+        noise = posterior.noise_variance * scaling.y_scale**2
+        self.noise_variance_ = float(noise[0]) if np.ptp(noise) == 0 else noise
+
+
+def _lay_out(
+    table: Table, targets: FloatArray, weights: FloatArray | None
+) -> tuple[LabelArray, IntArray, FloatArray, IntArray]:
+    """Sorted task labels; and for every observation its row of X, its target and its task index."""
+    used = np.ones(len(table.features), dtype=bool) if weights is None else weights > 0
+    if targets.ndim == 2:
+        tasks, rows = np.nonzero((~np.isnan(targets) & used[:, None]).T)
+        empty = np.setdiff1d(np.arange(targets.shape[1]), tasks)
+        if len(empty):
+            raise InputError(f"Responses {_listed(empty)} (columns of y) hold no value; leave them out.")
+        return np.arange(targets.shape[1]), rows, targets[rows, tasks], tasks
+    rows = np.flatnonzero(used)
+    if table.labels is None:
+        return np.array([0]), rows, targets[rows], np.zeros(len(rows), dtype=np.int64)
+    labels, codes = np.unique(table.labels[rows], return_inverse=True)
+    return labels, rows, targets[rows], codes
+
+
+def _listed(labels: Any) -> str:
+    shown = ", ".join(repr(label.item() if hasattr(label, "item") else label) for label in list(labels)[:5])
+    return shown + (f", ... ({len(labels)} in all)" if len(labels) > 5 else "")

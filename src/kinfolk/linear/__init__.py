@@ -1,0 +1,7 @@
+"""Linear methods that borrow strength through a common mean, and the baseline that borrows nothing."""
+
+from kinfolk.linear.independent import IndependentRidge
+from kinfolk.linear.partial_pooling import PartialPoolingRegressor
+from kinfolk.linear.pooled import PooledRidge
+
+__all__ = ["IndependentRidge", "PartialPoolingRegressor", "PooledRidge"]

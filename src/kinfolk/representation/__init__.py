@@ -1,0 +1,5 @@
+"""Shared linear representation: tasks whose coefficients lie near a common low-dimensional subspace."""
+
+from kinfolk.representation.estimator import SharedRepresentationRegressor
+
+__all__ = ["SharedRepresentationRegressor"]

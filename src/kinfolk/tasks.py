@@ -1,0 +1,320 @@
+"""The only things that the numerics see: rows sorted by task, and what each task's rows sum to.
+
+`TaskData` holds the rows in standardised units, sorted by task, with CSR-style offsets. `Moments` holds, per task,
+the sums that every squared-loss method needs. `Factor` is a square root of those sums: a few rows per task that carry
+the same information as all of its rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinfolk._typing import FloatArray, IntArray
+
+_CONSTANT = 1e-12  # a column whose spread is below this share of its size is constant
+_NEGLIGIBLE = 1e-13  # eigenvalues below this share of the task's largest one are rounding
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Units of the data: ``x_scaled = (x - x_center) / x_scale`` and the same for y.
+
+    Attributes
+    ----------
+    x_center, x_scale : (d,) arrays
+        Weighted mean and standard deviation of each feature over all rows; a constant feature has scale 1.
+    y_center, y_scale : float
+        The same for the target.
+    """
+
+    x_center: FloatArray
+    x_scale: FloatArray
+    y_center: float
+    y_scale: float
+
+    @classmethod
+    def fit(cls, X: FloatArray, y: FloatArray, weights: FloatArray | None, *, standardize: bool) -> "Scaling":
+        """Units in which every feature (when ``standardize``) and the target have variance one."""
+        x_center, x_spread = _center_and_spread(X, weights)
+        y_center, y_spread = _center_and_spread(y[:, None], weights)
+        return cls(x_center, x_spread if standardize else np.ones_like(x_spread), y_center[0], y_spread[0])
+
+    def features(self, X: FloatArray) -> FloatArray:
+        """Features in standardised units."""
+        scaled = X - self.x_center
+        scaled /= self.x_scale
+        return scaled
+
+    def target(self, y: FloatArray) -> FloatArray:
+        """Target in standardised units."""
+        return (y - self.y_center) / self.y_scale
+
+    def coefficients(self, coef: FloatArray, intercept: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients ``(..., d)`` and intercepts ``(...,)`` in the user's units."""
+        slopes = coef * (self.y_scale / self.x_scale)
+        return slopes, self.y_center + self.y_scale * intercept - slopes @ self.x_center
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Rows of all tasks in standardised units, sorted by task.
+
+    Attributes
+    ----------
+    X : (n, d) array
+    y : (n,) array
+    offsets : (T + 1,) integers
+        Rows ``offsets[t]:offsets[t + 1]`` belong to task ``t``.
+    weights : (n,) array or None
+        A row of weight 2 counts as two rows.
+    scaling : Scaling
+        How to return to the user's units.
+    """
+
+    X: FloatArray
+    y: FloatArray
+    offsets: IntArray
+    weights: FloatArray | None
+    scaling: Scaling
+
+    @classmethod
+    def build(
+        cls,
+        X: FloatArray,
+        y: FloatArray,
+        codes: IntArray,
+        n_tasks: int,
+        *,
+        weights: FloatArray | None = None,
+        scaling: Scaling | None = None,
+        standardize: bool = True,
+    ) -> "TaskData":
+        """Sort rows by task and put them into standardised units (those of ``scaling`` when given)."""
+        if scaling is None:
+            scaling = Scaling.fit(X, y, weights, standardize=standardize)
+        if (np.diff(codes) < 0).any():
+            order = np.argsort(codes, kind="stable")
+            X, y, weights = X[order], y[order], None if weights is None else weights[order]
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=n_tasks))))
+        return cls(scaling.features(X), scaling.target(y), offsets, weights, scaling)
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks T."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return self.X.shape[1]
+
+    @property
+    def codes(self) -> IntArray:
+        """Task index of each row, ``(n,)``."""
+        return np.repeat(np.arange(self.n_tasks), np.diff(self.offsets))
+
+    def take(self, rows: IntArray) -> "TaskData":
+        """The same tasks with only some of the rows (increasing positions); a task may be left with none."""
+        counts = np.bincount(self.codes[rows], minlength=self.n_tasks)
+        weights = None if self.weights is None else self.weights[rows]
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        return TaskData(self.X[rows], self.y[rows], offsets, weights, self.scaling)
+
+    def moments(self) -> "Moments":
+        """Sums over each task's rows, centred within the task; in the dual form when no task has d rows."""
+        return _moments(self)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What each task's rows sum to, centred within the task (so that intercepts drop out).
+
+    With weights w_i, ``n = sum w_i``, means ``x_mean = sum w_i x_i / n`` and ``y_mean``:
+
+    ``gram = sum w_i (x_i - x_mean)(x_i - x_mean)'``, ``b = sum w_i (x_i - x_mean)(y_i - y_mean)``,
+    ``yy = sum w_i (y_i - y_mean)^2``.
+
+    Attributes
+    ----------
+    n : (T,) array, total weight (number of rows when unweighted)
+    x_mean : (T, d) array
+    y_mean : (T,) array
+    b : (T, d) array
+    yy : (T,) array
+    gram : (T, d, d) array or None
+        The primal form. None in the dual form, used when every task has fewer rows than features.
+    rows : (T, r, d) array or None
+        The dual form: rows ``sqrt(w_i) (x_i - x_mean)``, padded with zero rows; ``rows' rows = gram``.
+    targets : (T, r) array or None
+        ``sqrt(w_i) (y_i - y_mean)`` beside ``rows``.
+    """
+
+    n: FloatArray
+    x_mean: FloatArray
+    y_mean: FloatArray
+    b: FloatArray
+    yy: FloatArray
+    gram: FloatArray | None = None
+    rows: FloatArray | None = None
+    targets: FloatArray | None = None
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks T."""
+        return len(self.n)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return self.b.shape[1]
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """``sum_t (n_t - 1)``: rows left after one intercept per task."""
+        return float(np.maximum(self.n - 1.0, 0.0).sum())
+
+    def primal(self) -> FloatArray:
+        """Gram matrices ``(T, d, d)``, whichever form is stored."""
+        if self.gram is not None:
+            return self.gram
+        assert self.rows is not None
+        return self.rows.transpose(0, 2, 1) @ self.rows
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Moments of the union of two disjoint sets of rows of the same tasks (exact).
+
+        ``gram = gram_1 + gram_2 + (n_1 n_2 / n) delta delta'`` with ``delta = x_mean_1 - x_mean_2``.
+        """
+        n = self.n + other.n
+        share = np.divide(other.n, n, out=np.zeros_like(n), where=n > 0)
+        x_delta, y_delta = other.x_mean - self.x_mean, other.y_mean - self.y_mean
+        root = np.sqrt(self.n * share)
+        x_row, y_row = root[:, None] * x_delta, root * y_delta
+        gram = rows = targets = None
+        if self.rows is not None and other.rows is not None and self._stacked_rows(other) < self.n_features:
+            assert self.targets is not None and other.targets is not None
+            rows = np.concatenate((self.rows, other.rows, x_row[:, None]), axis=1)
+            targets = np.concatenate((self.targets, other.targets, y_row[:, None]), axis=1)
+        else:
+            gram = self.primal() + other.primal() + x_row[:, :, None] * x_row[:, None, :]
+        return Moments(
+            n,
+            self.x_mean + share[:, None] * x_delta,
+            self.y_mean + share * y_delta,
+            self.b + other.b + x_row * y_row[:, None],
+            self.yy + other.yy + y_row**2,
+            gram,
+            rows,
+            targets,
+        )
+
+    def _stacked_rows(self, other: "Moments") -> int:
+        assert self.rows is not None and other.rows is not None
+        return self.rows.shape[1] + other.rows.shape[1] + 1
+
+    def factor(self) -> "Factor":
+        """Orthogonal rows with the same sums (one batched eigendecomposition)."""
+        if self.gram is not None:
+            values, vectors = np.linalg.eigh(self.gram)
+            rotation = vectors.transpose(0, 2, 1)
+        else:
+            assert self.rows is not None
+            values, vectors = np.linalg.eigh(self.rows @ self.rows.transpose(0, 2, 1))
+            rotation = vectors.transpose(0, 2, 1) @ self.rows
+        # an eigenvalue that is rounding carries no information: its row is zero
+        kept = values > _NEGLIGIBLE * np.maximum(values[:, -1:], 1e-300)
+        values = np.where(kept, values, 0.0)
+        inverse_root = np.divide(1.0, np.sqrt(values), out=np.zeros_like(values), where=kept)
+        directions = np.ascontiguousarray(rotation)
+        directions *= (kept if self.gram is not None else inverse_root)[:, :, None]
+        targets = inverse_root * (directions @ self.b[:, :, None])[:, :, 0]
+        rest = np.maximum(self.yy - (targets**2).sum(axis=1), 0.0)
+        return Factor(values, directions, targets, rest)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Spectral square root of the centred moments: each task reduced to ``r = min(rows, d)`` orthogonal rows.
+
+    ``R_t = sqrt(values_t) * directions_t`` has ``R_t' R_t = gram_t``, ``R_t' targets_t = b_t`` and
+    ``yy_t = |targets_t|^2 + rest_t``.
+
+    Attributes
+    ----------
+    values : (T, r) array, eigenvalues of gram_t (zero where there is no information)
+    directions : (T, r, d) array, unit eigenvectors as rows (zero rows where the eigenvalue is zero)
+    targets : (T, r) array
+    rest : (T,) array, the part of ``yy`` that no coefficient can explain
+    """
+
+    values: FloatArray
+    directions: FloatArray
+    targets: FloatArray
+    rest: FloatArray
+
+    @property
+    def rows(self) -> FloatArray:
+        """``R_t``, ``(T, r, d)``."""
+        return np.sqrt(self.values)[:, :, None] * self.directions
+
+
+def deal_rows(codes: IntArray, n_tasks: int, n_splits: int, generator: np.random.Generator | None) -> IntArray:
+    """Deal the rows of each task over folds like cards; returns the fold of each row, -1 for a task's only row.
+
+    Each task goes on where the one before it stopped, so that the folds of one task, and those of the whole table,
+    differ by at most one row. Tasks and rows are in random order, or by code and position without a generator.
+    """
+    counts = np.bincount(codes, minlength=n_tasks)
+    if generator is None:
+        order = np.argsort(codes, kind="stable")
+    else:
+        order = np.lexsort((generator.random(len(codes)), generator.permutation(n_tasks)[codes]))
+    dealt = order[counts[codes[order]] > 1]
+    fold = np.full(len(codes), -1, dtype=np.int64)
+    fold[dealt] = np.arange(len(dealt)) % n_splits
+    return fold
+
+
+def _center_and_spread(X: FloatArray, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Weighted mean and standard deviation of each column; spread 1 for a column that is constant up to rounding."""
+    share = np.full(len(X), 1.0 / len(X)) if weights is None else weights / weights.sum()
+    center = share @ X
+    centred = X - center
+    spread = np.sqrt(np.einsum("n,nd,nd->d", share, centred, centred))
+    return center, np.where(spread > _CONSTANT * np.abs(center), spread, 1.0)
+
+
+def _moments(data: TaskData) -> Moments:
+    counts = np.diff(data.offsets)
+    n_tasks, n_features = data.n_tasks, data.n_features
+    codes = data.codes
+    weights = data.weights
+    n = counts.astype(float) if weights is None else np.bincount(codes, weights, minlength=n_tasks)
+    heard = np.flatnonzero(counts)  # reduceat needs non-empty tasks
+    starts = data.offsets[heard]
+    x_mean, y_mean = np.zeros((n_tasks, n_features)), np.zeros(n_tasks)
+    weighted_X = data.X if weights is None else data.X * weights[:, None]
+    weighted_y = data.y if weights is None else data.y * weights
+    if len(heard):
+        x_mean[heard] = np.add.reduceat(weighted_X, starts, axis=0) / n[heard, None]
+        y_mean[heard] = np.add.reduceat(weighted_y, starts) / n[heard]
+    Xc, yc = x_mean[codes], data.y - y_mean[codes]
+    np.subtract(data.X, Xc, out=Xc)
+    if weights is not None:
+        root = np.sqrt(weights)
+        Xc *= root[:, None]
+        yc *= root
+    yy = np.bincount(codes, yc**2, minlength=n_tasks)
+    longest = int(counts.max(initial=0))
+    if longest < n_features:
+        rows, targets = np.zeros((n_tasks, longest, n_features)), np.zeros((n_tasks, longest))
+        position = np.arange(len(codes)) - data.offsets[codes]
+        rows[codes, position], targets[codes, position] = Xc, yc
+        b = (targets[:, None, :] @ rows)[:, 0]
+        return Moments(n, x_mean, y_mean, b, yy, rows=rows, targets=targets)
+    b, gram = np.zeros((n_tasks, n_features)), np.zeros((n_tasks, n_features, n_features))
+    for t in heard:  # a plain loop of BLAS calls: as fast as a padded batch from d = 20 on
+        task = slice(data.offsets[t], data.offsets[t + 1])
+        np.dot(Xc[task].T, Xc[task], out=gram[t])
+        np.dot(yc[task], Xc[task], out=b[t])
+    return Moments(n, x_mean, y_mean, b, yy, gram=gram)

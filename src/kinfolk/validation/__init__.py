@@ -1,0 +1,25 @@
+"""Every check of the user's data and every message about it, once.
+
+Rows are counted from 0 in every message. At most five rows per column and ten columns are listed, with the
+number of the others.
+"""
+
+from kinfolk.validation.labels import as_labels, check_seen, encode_labels, match_labels
+from kinfolk.validation.messages import list_rows
+from kinfolk.validation.tables import Table, check_labels, check_table, find_task_column
+from kinfolk.validation.targets import check_regression_target, check_target, check_weights
+
+__all__ = [
+    "Table",
+    "as_labels",
+    "check_labels",
+    "check_regression_target",
+    "check_seen",
+    "check_table",
+    "check_target",
+    "check_weights",
+    "encode_labels",
+    "find_task_column",
+    "list_rows",
+    "match_labels",
+]

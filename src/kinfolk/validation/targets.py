@@ -1,0 +1,194 @@
+"""Targets and row weights."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import DataConversionWarning
+
+from kinfolk._typing import FloatArray
+from kinfolk.exceptions import InputError
+from kinfolk.validation.columns import (
+    Column,
+    as_column,
+    column_at,
+    is_boolean,
+    name_of,
+    object_numbers,
+    open_table,
+    refuse_not_finite,
+    to_float,
+)
+from kinfolk.validation.messages import list_names, list_rows
+
+
+def check_target(y: Any, *, n_rows: int, allow_2d: bool, allow_missing: bool, name: str = "y") -> FloatArray:
+    """Target values as float64.
+
+    Parameters
+    ----------
+    y : list, array, Series or DataFrame of shape (n_rows,) or (n_rows, n_responses)
+    n_rows : int
+        Number of rows of X.
+    allow_2d : bool
+        Whether several responses (wide data) make sense here.
+    allow_missing : bool
+        Whether NaN may stand for a missing response. A response without any value is always an error.
+    name : str, default="y"
+        What messages call the target.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or (n_rows, n_responses)
+        A single column comes back one-dimensional, with scikit-learn's `DataConversionWarning`.
+
+    Raises
+    ------
+    InputError
+        For None, a wrong shape or length, text, categories, dates, complex values, infinity, and NaN where
+        it is not allowed.
+
+    Examples
+    --------
+    >>> from kinfolk.validation import check_target
+    >>> check_target([1, 2, 3], n_rows=3, allow_2d=False, allow_missing=False)
+    array([1., 2., 3.])
+    """
+    if y is None:
+        raise InputError(
+            "This estimator requires y to be passed, but the target y is None. Give one value per row of X."
+        )
+    columns, two_d = _target_columns(y, name)
+    length = len(columns[0].values)
+    if length != n_rows:
+        raise InputError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, {name} has "
+            f"{length}. There is one value per row."
+        )
+    if two_d and len(columns) == 1:
+        message = f"A column-vector {name} was passed when a 1d array was expected: pass {name}.ravel()."
+        warnings.warn(message, DataConversionWarning, stacklevel=3)
+    elif two_d and not allow_2d:
+        raise InputError(
+            f"{name} should be a 1d array, got an array of shape ({length}, {len(columns)}) instead. Several "
+            "responses (wide data) go with task=None, where every response is a task."
+        )
+    values = to_float(columns, name, "Text and categories are targets of a classification.")
+    remedy = "Drop these rows: a row without a target value teaches nothing."
+    refuse_not_finite(values, [c.name for c in columns], name, remedy, nan=not allow_missing)
+    empty = np.isnan(values).all(axis=0) if n_rows else np.zeros(len(columns), dtype=bool)
+    if empty.any():
+        raise InputError(
+            f"{name} has no value at all in {list_names([columns[j].name for j in np.flatnonzero(empty)])}."
+        )
+    return values if two_d and len(columns) > 1 else np.ascontiguousarray(values[:, 0])
+
+
+def check_regression_target(y: Any, *, name: str = "y") -> None:
+    """Refuse a target that is meant for classification.
+
+    The rule: text, categories or booleans; or numbers with exactly two distinct values over at least 20 rows.
+
+    Parameters
+    ----------
+    y : list, array, Series or DataFrame
+    name : str, default="y"
+        What the message calls the target.
+
+    Raises
+    ------
+    InputError
+        Naming the target, the rule and what can be done.
+
+    Examples
+    --------
+    >>> from kinfolk.validation import check_regression_target
+    >>> check_regression_target([1.5, 2.0, 0.5])
+    """
+    for column in _target_columns(y, name)[0]:
+        found = _classes_found(column)
+        if found is not None:
+            raise InputError(
+                f"The target {column.name!r} {found}: this is a classification problem, and kinfolk's "
+                "methods are regressions so far; its classifiers come later. Choose a target with measured "
+                "values, or use a classifier such as sklearn.linear_model.LogisticRegression."
+            )
+
+
+def check_weights(sample_weight: Any, *, n_rows: int, name: str = "sample_weight") -> FloatArray | None:
+    """Row weights as float64 of shape (n_rows,), or None when there are none; a scalar counts for every row.
+
+    Raises
+    ------
+    InputError
+        For a wrong shape, values that are not numbers, NaN, infinity, negative weights, and weights that are
+        all zero.
+
+    Examples
+    --------
+    >>> from kinfolk.validation import check_weights
+    >>> check_weights([1, 0, 2], n_rows=3)
+    array([1., 0., 2.])
+    """
+    if sample_weight is None:
+        return None
+    column = as_column(np.full(n_rows, sample_weight) if np.isscalar(sample_weight) else sample_weight, name)
+    if column.values.ndim != 1:
+        raise InputError(
+            f"Sample weights must be 1D array or scalar; {name} has shape {column.values.shape}."
+        )
+    if len(column.values) != n_rows:
+        raise InputError(
+            f"{name}.shape == ({len(column.values)},), expected ({n_rows},): one weight per row of X."
+        )
+    numbers = to_float([column], name, "")
+    refuse_not_finite(numbers, [name], name, "A row that must not count has weight 0.")
+    weights = numbers[:, 0]
+    if (weights < 0).any():
+        raise InputError(
+            f"{name} has negative weights in {list_rows(weights < 0, weights)}. Weights are zero or positive."
+        )
+    if not weights.any():
+        raise InputError(
+            f"{name}: every weight is zero, so no row counts. At least one weight must be positive."
+        )
+    return weights
+
+
+def _classes_found(column: Column) -> str | None:
+    """Say what makes a target a set of classes, or None when it is a measurement."""
+    if column.kind in ("text", "categories"):
+        values = pd.unique(pd.Series(column.values).dropna())
+        return f"holds {column.kind} ({list_names([str(value) for value in values], 5)})"
+    if column.kind != "numbers":
+        return None
+    if is_boolean(column):
+        return "is binary (True and False)"
+    numbers = object_numbers(column) if column.values.dtype == object else column.values.astype(np.float64)
+    distinct = np.sort(pd.unique(numbers[~np.isnan(numbers)]))
+    if len(distinct) == 2 and len(numbers) >= 20:
+        return f"is binary (only the two values {distinct[0]:g} and {distinct[1]:g} in {len(numbers)} rows)"
+    return None
+
+
+def _target_columns(y: Any, name: str) -> tuple[list[Column], bool]:
+    """Open a target: its columns (with their own names if they have any), and whether it was a table."""
+    if nw.dependencies.is_into_dataframe(y):
+        names, source = open_table(y, name)
+        return [column_at(source, j, name_of(names, j)) for j in range(source.shape[1])], True
+    own = getattr(y, "name", None) if nw.dependencies.is_into_series(y) else None
+    column = as_column(y, own if isinstance(own, str) and own else name)
+    if column.values.ndim == 1:
+        return [column], False
+    if column.values.ndim != 2 or column.values.shape[1] == 0:
+        raise InputError(
+            f"{name} should be a 1d array, got an array of shape {column.values.shape} instead. Give one "
+            "value per row of X."
+        )
+    return [
+        Column(f"{name}{j}", column.values[:, j], column.kind) for j in range(column.values.shape[1])
+    ], True
