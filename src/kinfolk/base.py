@@ -4,10 +4,9 @@ import copy
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import fields
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
@@ -15,11 +14,19 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
-from kinfolk.exceptions import InputError, UnseenTaskError
+from kinfolk.exceptions import InputError
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import Scaling, TaskData
-from kinfolk.validation import Table, check_table, check_target, check_weights
+from kinfolk.validation import (
+    Table,
+    check_seen,
+    check_table,
+    check_target,
+    check_weights,
+    encode_labels,
+    match_labels,
+)
 
 _COMMON = (
     "tasks_",
@@ -99,7 +106,9 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
         self._check_parameters()
         table = check_table(X, task=self.task)
         validate_data(self, X=X, skip_check_array=True)
-        targets = check_target(y, n_rows=len(table.features), allow_2d=self.task is None, allow_missing=self.task is None)
+        targets = check_target(
+            y, n_rows=len(table.features), allow_2d=self.task is None, allow_missing=self.task is None
+        )
         weights = check_weights(sample_weight, n_rows=len(table.features))
         self.tasks_, rows, target, codes = _lay_out(table, targets, weights)
         self._wide = targets.ndim == 2
@@ -123,6 +132,14 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
                 stacklevel=2,
             )
         return self
+
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False, observation_noise: bool = False) -> FloatArray: ...
+
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[True], observation_noise: bool = False
+    ) -> tuple[FloatArray, FloatArray]: ...
 
     def predict(
         self, X: Any, return_std: bool = False, observation_noise: bool = False
@@ -335,20 +352,10 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
     def _codes(self, table: Table) -> IntArray:
         if table.labels is None:
             return np.zeros(len(table.features), dtype=np.int64)
-        codes = np.asarray(pd.Index(self.tasks_).get_indexer(pd.Index(table.labels)), dtype=np.int64)
-        if self.unseen == "raise" and (codes < 0).any():
-            rows = np.flatnonzero(codes < 0)
-            labels = pd.unique(table.labels[rows])
-            raise UnseenTaskError(
-                f"{len(labels)} task(s) in column {self.task!r} were not seen in fit: {_listed(labels)} "
-                f"(rows {', '.join(map(str, rows[:5]))}{', ...' if len(rows) > 5 else ''}). "
-                + (
-                    "Use unseen='population' for the population prediction, or adapt(X, y) to learn them."
-                    if self.has_population
-                    else "Use adapt(X, y) to learn them from some of their rows."
-                )
-            )
-        return codes
+        if self.unseen == "population":
+            return match_labels(table.labels, self.tasks_)
+        population = "Use unseen='population' for the population prediction, or " if self.has_population else "Use "
+        return check_seen(table.labels, self.tasks_, remedy=population + "adapt(X, y) to learn them from some rows.")
 
     def _std(self, features: FloatArray, codes: IntArray, observation_noise: bool) -> FloatArray:
         posterior = self.result_.posterior
@@ -389,7 +396,7 @@ def _lay_out(
     rows = np.flatnonzero(used)
     if table.labels is None:
         return np.array([0]), rows, targets[rows], np.zeros(len(rows), dtype=np.int64)
-    labels, codes = np.unique(table.labels[rows], return_inverse=True)
+    labels, codes = encode_labels(table.labels[rows])
     return labels, rows, targets[rows], codes
 
 

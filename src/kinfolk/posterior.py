@@ -55,16 +55,18 @@ class GaussianPrior:
         own = np.flatnonzero(self.scale)
         diagonal = np.zeros((len(self.mean), len(own)))
         diagonal[own, np.arange(len(own))] = self.scale[own]
-        return np.concatenate((self.loadings, diagonal), axis=1)
+        root: FloatArray = np.concatenate((self.loadings, diagonal), axis=1)
+        return root
 
     def predict(self, X: FloatArray) -> FloatArray:
         """Population prediction ``(n,)`` for standardised features ``(n, d)``."""
-        return self.mean[0] + X @ self.mean[1:]
+        prediction: FloatArray = self.mean[0] + X @ self.mean[1:]
+        return prediction
 
     def predictive_variance(self, X: FloatArray) -> FloatArray:
         """Variance ``(n,)`` of an unseen task's regression function at ``X`` (without observation noise)."""
         U = np.concatenate((np.ones((len(X), 1)), X), axis=1)
-        variance = ((U @ self.root) ** 2).sum(axis=1) + ((U @ self.mean_factor) ** 2).sum(axis=1)
+        variance: FloatArray = ((U @ self.root) ** 2).sum(axis=1) + ((U @ self.mean_factor) ** 2).sum(axis=1)
         return variance + (self.intercept_variance or 0.0)
 
     def condition(self, moments: Moments, noise_variance: FloatArray | float) -> "Posterior":
@@ -74,7 +76,7 @@ class GaussianPrior:
         root = self.root[coordinates]
         residual = targets - rows @ self.mean[coordinates]
         position = (_gain(rows @ root, noise) @ residual[:, :, None])[:, :, 0]
-        mean = self.mean[coordinates] + position @ root.T
+        mean: FloatArray = self.mean[coordinates] + position @ root.T
         if self.intercept_variance is not None:
             mean = self.with_intercepts(mean, moments, noise)
         return Posterior(mean, noise, self, moments)
@@ -90,7 +92,8 @@ class GaussianPrior:
         """``(T, D)``: the slopes ``(T, d)`` with each task's intercept given them."""
         offset = moments.y_mean - (moments.x_mean * slopes).sum(axis=1)
         intercept = self.mean[0] + self._trust(moments, noise) * (offset - self.mean[0])
-        return np.concatenate((intercept[:, None], slopes), axis=1)
+        both: FloatArray = np.concatenate((intercept[:, None], slopes), axis=1)
+        return both
 
     def _trust(self, moments: Moments, noise: FloatArray) -> FloatArray:
         """Weight of a task's own mean in its intercept, ``v / (v + noise / n)``."""
@@ -98,11 +101,10 @@ class GaussianPrior:
         if np.isinf(self.intercept_variance):
             return np.ones(moments.n_tasks)
         total = moments.n * self.intercept_variance + noise
-        return np.divide(moments.n * self.intercept_variance, total, out=np.zeros_like(noise), where=total > 0)
+        trust: FloatArray = moments.n * self.intercept_variance / total
+        return trust
 
-    def covariance(
-        self, moments: Moments, noise: FloatArray, task_scale: FloatArray | None = None
-    ) -> FloatArray:
+    def covariance(self, moments: Moments, noise: FloatArray, task_scale: FloatArray | None = None) -> FloatArray:
         """Posterior covariances ``(T, D, D)``; ``task_scale`` multiplies the prior's root, task by task."""
         rows, targets, coordinates = self._rows(moments)
         root, mean_factor = self.root[coordinates], self.mean_factor[coordinates]

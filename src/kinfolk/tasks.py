@@ -11,6 +11,7 @@ import numpy as np
 
 from kinfolk._typing import FloatArray, IntArray
 
+NOISE_FLOOR = 1e-12  # share of the target's variance below which noise is not told from rounding
 _CONSTANT = 1e-12  # a column whose spread is below this share of its size is constant
 _NEGLIGIBLE = 1e-13  # eigenvalues below this share of the task's largest one are rounding
 
@@ -106,7 +107,7 @@ class TaskData:
     @property
     def n_features(self) -> int:
         """Number of features d."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     @property
     def codes(self) -> IntArray:
@@ -166,7 +167,7 @@ class Moments:
     @property
     def n_features(self) -> int:
         """Number of features d."""
-        return self.b.shape[1]
+        return int(self.b.shape[1])
 
     @property
     def degrees_of_freedom(self) -> float:
@@ -192,7 +193,8 @@ class Moments:
         x_row, y_row = root[:, None] * x_delta, root * y_delta
         gram = rows = targets = None
         if self.rows is not None and other.rows is not None and self._stacked_rows(other) < self.n_features:
-            assert self.targets is not None and other.targets is not None
+            assert self.targets is not None
+            assert other.targets is not None
             rows = np.concatenate((self.rows, other.rows, x_row[:, None]), axis=1)
             targets = np.concatenate((self.targets, other.targets, y_row[:, None]), axis=1)
         else:
@@ -209,8 +211,9 @@ class Moments:
         )
 
     def _stacked_rows(self, other: "Moments") -> int:
-        assert self.rows is not None and other.rows is not None
-        return self.rows.shape[1] + other.rows.shape[1] + 1
+        assert self.rows is not None
+        assert other.rows is not None
+        return int(self.rows.shape[1] + other.rows.shape[1] + 1)
 
     def factor(self) -> "Factor":
         """Orthogonal rows with the same sums (one batched eigendecomposition)."""
@@ -258,6 +261,11 @@ class Factor:
         return np.sqrt(self.values)[:, :, None] * self.directions
 
 
+def sum_by_task(values: FloatArray, codes: IntArray, n_tasks: int) -> FloatArray:
+    """Sum of ``values`` (n,) over the rows of each task, ``(T,)``."""
+    return np.bincount(codes, values, minlength=n_tasks).astype(np.float64)
+
+
 def deal_rows(codes: IntArray, n_tasks: int, n_splits: int, generator: np.random.Generator | None) -> IntArray:
     """Deal the rows of each task over folds like cards; returns the fold of each row, -1 for a task's only row.
 
@@ -289,7 +297,7 @@ def _moments(data: TaskData) -> Moments:
     n_tasks, n_features = data.n_tasks, data.n_features
     codes = data.codes
     weights = data.weights
-    n = counts.astype(float) if weights is None else np.bincount(codes, weights, minlength=n_tasks)
+    n = counts.astype(float) if weights is None else sum_by_task(weights, codes, n_tasks)
     heard = np.flatnonzero(counts)  # reduceat needs non-empty tasks
     starts = data.offsets[heard]
     x_mean, y_mean = np.zeros((n_tasks, n_features)), np.zeros(n_tasks)
@@ -304,7 +312,7 @@ def _moments(data: TaskData) -> Moments:
         root = np.sqrt(weights)
         Xc *= root[:, None]
         yc *= root
-    yy = np.bincount(codes, yc**2, minlength=n_tasks)
+    yy = sum_by_task(yc**2, codes, n_tasks)
     longest = int(counts.max(initial=0))
     if longest < n_features:
         rows, targets = np.zeros((n_tasks, longest, n_features)), np.zeros((n_tasks, longest))

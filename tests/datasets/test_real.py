@@ -75,9 +75,7 @@ def test_the_folder_of_real_data_is_named_by_the_environment(tmp_path, monkeypat
     assert (data.task, data.target, data.X.columns.tolist()) == (None, ("p", "q"), ["size"])
 
 
-@pytest.mark.parametrize(
-    ("name", "tasks", "inputs"), [("school_ilea", 139, 27), ("exam65", 65, 9), ("radon", 85, 2)]
-)
+@pytest.mark.parametrize(("name", "tasks", "inputs"), [("school_ilea", 139, 27), ("exam65", 65, 9), ("radon", 85, 2)])
 def test_other_real_tables(name, tasks, inputs):
     if data_directory() is None:
         pytest.skip("the folder of real data (KINFOLK_DATA) is absent")

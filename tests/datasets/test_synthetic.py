@@ -24,9 +24,7 @@ def test_rows_are_exactly_linear_without_noise(make):
     table = check_table(tasks.X, task="task")
     assert table.task_position == 7
     assert np.bincount(table.labels).tolist() == [3, 1, 4, 2, 5, 9]
-    predicted = (
-        np.einsum("nd,nd->n", table.features, tasks.coef[table.labels]) + tasks.intercept[table.labels]
-    )
+    predicted = np.einsum("nd,nd->n", table.features, tasks.coef[table.labels]) + tasks.intercept[table.labels]
     np.testing.assert_allclose(tasks.y, predicted, rtol=1e-12, atol=1e-12)
 
 
@@ -67,9 +65,7 @@ def test_unrelated_tasks_have_the_stated_signal_and_no_common_direction():
 
 
 def test_clusters_are_tight():
-    tasks = make_clustered_tasks(
-        3, n_tasks=300, n_samples=1, n_features=50, spread=0.2, signal=4.0, random_state=0
-    )
+    tasks = make_clustered_tasks(3, n_tasks=300, n_samples=1, n_features=50, spread=0.2, signal=4.0, random_state=0)
     centres = np.array([tasks.coef[tasks.clusters == c].mean(axis=0) for c in range(3)])
     within = ((tasks.coef - centres[tasks.clusters]) ** 2).sum(axis=1).mean()
     np.testing.assert_allclose(within, 0.2**2 * 4, rtol=0.05)

@@ -27,9 +27,7 @@ def count_testable(labels):
 
 
 @given(labels=label_lists, n_splits=st.integers(2, 7), shuffle=st.booleans(), seed=st.integers(0, 5))
-def test_task_kfold_partitions_the_testable_rows_and_keeps_every_task_in_training(
-    labels, n_splits, shuffle, seed
-):
+def test_task_kfold_partitions_the_testable_rows_and_keeps_every_task_in_training(labels, n_splits, shuffle, seed):
     splitter = TaskKFold(n_splits, task=-1, shuffle=shuffle, random_state=seed if shuffle else None)
     X = table(labels)
     if count_testable(labels) < n_splits:
@@ -73,9 +71,7 @@ def test_leave_tasks_out_tests_every_row_once_and_never_splits_a_task(labels, n_
 
 
 @given(labels=label_lists, n_shot=st.integers(0, 4), n_splits=st.integers(2, 4), seed=st.integers(0, 5))
-def test_few_shot_split_leaves_exactly_n_shot_rows_of_each_new_task_in_training(
-    labels, n_shot, n_splits, seed
-):
+def test_few_shot_split_leaves_exactly_n_shot_rows_of_each_new_task_in_training(labels, n_shot, n_splits, seed):
     splitter = FewShotSplit(n_shot, n_splits=n_splits, task=-1, random_state=seed)
     X = table(labels)
     labels = np.asarray(labels)
@@ -158,9 +154,7 @@ def test_labels_are_read_from_any_table(kind):
 
 
 def test_other_columns_may_hold_anything():
-    X = pd.DataFrame(
-        {"shop": ["a", "a", "b", "b"], "x": [np.nan, 1, 2, np.inf], "city": ["u", "v", None, "w"]}
-    )
+    X = pd.DataFrame({"shop": ["a", "a", "b", "b"], "x": [np.nan, 1, 2, np.inf], "city": ["u", "v", None, "w"]})
     assert [len(test) for _, test in TaskKFold(2, task="shop").split(X)] == [2, 2]
 
 
@@ -217,7 +211,4 @@ def test_inside_scikit_learn():
 
 
 def test_a_splitter_shows_its_parameters():
-    assert (
-        repr(TaskKFold(3, task="shop"))
-        == "TaskKFold(n_splits=3, random_state=None, shuffle=True, task='shop')"
-    )
+    assert repr(TaskKFold(3, task="shop")) == "TaskKFold(n_splits=3, random_state=None, shuffle=True, task='shop')"

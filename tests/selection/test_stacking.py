@@ -13,9 +13,7 @@ A = pd.DataFrame({"size": [1.0, 2.0], "age": [5.0, 6.0]})
 B = pd.DataFrame({"age": [7.0], "size": [3.0]})
 
 
-@pytest.mark.parametrize(
-    "to", [lambda frame: frame, pl.DataFrame, lambda frame: pl.DataFrame(frame).to_arrow()]
-)
+@pytest.mark.parametrize("to", [lambda frame: frame, pl.DataFrame, lambda frame: pl.DataFrame(frame).to_arrow()])
 def test_frames_are_aligned_by_name(to):
     X, y = stack_tasks({"a": (to(A), [0.1, 0.2]), "b": (to(B), pd.Series([0.3]))}, task="shop")
     assert X.columns.tolist() == ["size", "age", "shop"]

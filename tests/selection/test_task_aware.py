@@ -187,9 +187,7 @@ def test_missing_numbers_are_for_the_transformer_but_missing_labels_are_an_error
     X = make_table("pandas")
     X.loc[2, "age"] = np.nan
     out = TaskAware(SimpleImputer(), task="shop").fit_transform(X)
-    np.testing.assert_allclose(
-        check_table(out, task="shop").features[2, 1], np.delete(VALUES[:, 1], 2).mean()
-    )
+    np.testing.assert_allclose(check_table(out, task="shop").features[2, 1], np.delete(VALUES[:, 1], 2).mean())
     X.loc[3, "shop"] = None
     with pytest.raises(InputError, match="'shop' has missing labels in row 3"):
         TaskAware(SimpleImputer(), task="shop").fit(X)
@@ -216,9 +214,7 @@ def test_fit_transform_is_the_transformers_own():
     np.testing.assert_allclose(aware.transform(X)["crossfitted0"], 3)
     within = aware.set_params(per_task=True).fit_transform(X, y)
     np.testing.assert_allclose(within["crossfitted0"], y + np.array([8 / 3, 2.5, 8 / 3, 4, 2.5, 4, 8 / 3]))
-    np.testing.assert_allclose(
-        aware.fit(X, pd.Series(y)).transform(X)["crossfitted0"], within["crossfitted0"] - y
-    )
+    np.testing.assert_allclose(aware.fit(X, pd.Series(y)).transform(X)["crossfitted0"], within["crossfitted0"] - y)
 
 
 def test_bad_outputs_are_named():

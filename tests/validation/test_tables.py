@@ -53,9 +53,7 @@ def test_every_kind_of_frame_gives_the_same_table(X):
 
 
 @pytest.mark.parametrize("task", [1, -2, np.int64(1)])
-@pytest.mark.parametrize(
-    "X", [FRAME.to_numpy(dtype=object), FRAME.to_numpy().tolist()], ids=["object", "list"]
-)
+@pytest.mark.parametrize("X", [FRAME.to_numpy(dtype=object), FRAME.to_numpy().tolist()], ids=["object", "list"])
 def test_arrays_with_a_text_column(X, task):
     table = check_table(X, task=task)
     np.testing.assert_array_equal(table.features, np.column_stack([PRICE, COUNT]))
@@ -93,9 +91,7 @@ def test_whole_numbers_are_labels(labels):
     assert table.labels.tolist() == [3, 1, 2]
 
 
-@pytest.mark.parametrize(
-    "labels", [[True, False, True], pd.array([True, False, True], dtype="boolean")], ids=str
-)
+@pytest.mark.parametrize("labels", [[True, False, True], pd.array([True, False, True], dtype="boolean")], ids=str)
 def test_booleans_are_labels_one_and_zero(labels):
     assert check_table(pd.DataFrame({"x": PRICE, "t": labels}), task="t").labels.tolist() == [1, 0, 1]
 
@@ -161,9 +157,7 @@ def test_numbers_in_text_are_not_guessed():
 
 
 def test_object_columns_of_numbers_are_converted():
-    X = pd.DataFrame(
-        {"x": np.array([1, 2.5, True, decimal.Decimal("3.5"), np.float32(4)], dtype=object), "t": 1}
-    )
+    X = pd.DataFrame({"x": np.array([1, 2.5, True, decimal.Decimal("3.5"), np.float32(4)], dtype=object), "t": 1})
     assert check_table(X, task="t").features[:, 0].tolist() == [1, 2.5, 1, 3.5, 4]
 
 

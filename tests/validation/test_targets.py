@@ -40,9 +40,7 @@ def test_one_response(y):
 def test_wide_responses(to):
     y = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
     assert target(to(y)).tolist() == y
-    with pytest.raises(
-        InputError, match=r"y should be a 1d array, got an array of shape \(3, 2\).*task=None"
-    ):
+    with pytest.raises(InputError, match=r"y should be a 1d array, got an array of shape \(3, 2\).*task=None"):
         target(to(y), allow_2d=False)
 
 

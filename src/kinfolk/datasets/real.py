@@ -158,17 +158,14 @@ def load_real(name: str) -> Dataset:
     if folder is None:
         wanted = os.environ.get("KINFOLK_DATA", "../shared/data")
         raise FileNotFoundError(
-            f"The folder {wanted!r} of real data is absent. Set KINFOLK_DATA to the folder that holds "
-            f"{name}.parquet."
+            f"The folder {wanted!r} of real data is absent. Set KINFOLK_DATA to the folder that holds {name}.parquet."
         )
     path = folder / f"{name}.parquet"
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} is absent from the folder of real data (KINFOLK_DATA).")
     raw = pd.read_parquet(path)
     targets = {
-        column: column.removeprefix("y__")
-        for column in raw.columns
-        if column == "y" or column.startswith("y__")
+        column: column.removeprefix("y__") for column in raw.columns if column == "y" or column.startswith("y__")
     }
     task = "task" if raw["task"].nunique() > 1 else None
     return _dataset(

@@ -17,9 +17,7 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.posterior import joint_rows
-from kinfolk.tasks import Moments
-
-NOISE_FLOOR = 1e-12  # share of the target's variance below which noise is not told from rounding
+from kinfolk.tasks import NOISE_FLOOR, Moments
 
 
 @dataclass(frozen=True)
@@ -100,3 +98,10 @@ def precision_loss(H: FloatArray, covariance: FloatArray) -> FloatArray:
     corrected = np.tensordot(H @ covariance, H, axes=((0, 2), (0, 1)))
     loss: FloatArray = H.sum(axis=0) - corrected
     return loss
+
+
+def square_root(covariance: FloatArray) -> FloatArray:
+    """``M`` with ``M M' = covariance``, negative eigenvalues (rounding) left out."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root

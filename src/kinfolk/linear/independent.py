@@ -11,11 +11,10 @@ from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult, Status
-from kinfolk.tasks import Factor, Moments, TaskData
+from kinfolk.tasks import NOISE_FLOOR, Factor, Moments, TaskData, sum_by_task
 
-NOISE_FLOOR = 1e-12  # share of the target's variance below which noise is not told from rounding
 _BOUNDS = (np.log(1e-8), np.log(1e12))  # of log alpha
-_GRID = np.linspace(*_BOUNDS, 93)
+_GRID: FloatArray = np.linspace(*_BOUNDS, 93)
 
 
 class IndependentRidge(TaskRegressor):
@@ -100,9 +99,10 @@ def given_ridge(moments: Moments, alpha: float) -> FitResult:
         system = moments.gram.copy()
         diagonal = np.arange(moments.n_features)
         system[:, diagonal, diagonal] += alpha
-        slopes = np.linalg.solve(system, moments.b[:, :, None])[:, :, 0]
+        slopes: FloatArray = np.linalg.solve(system, moments.b[:, :, None])[:, :, 0]
     else:
-        assert moments.rows is not None and moments.targets is not None
+        assert moments.rows is not None
+        assert moments.targets is not None
         system = moments.rows @ moments.rows.transpose(0, 2, 1) + alpha * np.eye(moments.rows.shape[1])
         dual = np.linalg.solve(system, moments.targets[:, :, None])
         slopes = (moments.rows.transpose(0, 2, 1) @ dual)[:, :, 0]
@@ -133,13 +133,14 @@ def chosen_ridge(moments: Moments, factor: Factor, rule: Any, *, per_task: bool)
 
 def _evidence_path(factor: Factor, moments: Moments, alpha: float, noise: float | None) -> FloatArray:
     """-2 log marginal likelihood of each task at strength alpha; noise profiled over all tasks when None."""
-    log_volume = np.log1p(factor.values / alpha).sum(axis=1)
+    log_volume: FloatArray = np.log1p(factor.values / alpha).sum(axis=1)
     unexplained = _unexplained(factor, alpha)
     if noise is not None:
         return log_volume + unexplained / noise
     share = moments.degrees_of_freedom / len(unexplained)
     total = max(float(unexplained.sum()), NOISE_FLOOR)
-    return log_volume + share * np.log(total)
+    evidence: FloatArray = log_volume + share * np.log(total)
+    return evidence
 
 
 class _LeaveOneOut:
@@ -165,12 +166,13 @@ class _LeaveOneOut:
         error = np.where(judged, (self.centred - fitted) / np.where(judged, 1.0 - leverage, 1.0), 0.0) ** 2
         if self.weights is not None:
             error *= self.weights
-        return np.bincount(self.codes, error, minlength=len(moments.n))
+        return sum_by_task(error, self.codes, len(moments.n))
 
 
 def _unexplained(factor: Factor, alpha: float | FloatArray) -> FloatArray:
     """``yy_t - b_t' (S_t + alpha I)^-1 b_t``, without cancellation, ``(T,)``."""
-    return factor.rest + (factor.targets**2 * alpha / (factor.values + alpha)).sum(axis=1)
+    shrunk: FloatArray = (factor.targets**2 * alpha / (factor.values + alpha)).sum(axis=1)
+    return factor.rest + shrunk
 
 
 def _noise(unexplained: float, moments: Moments) -> float:

@@ -6,13 +6,14 @@ from scipy.optimize import minimize
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
-from kinfolk.linear.evidence import Evidence, MixedModel
+from kinfolk.linear.evidence import Evidence, MixedModel, square_root
 from kinfolk.posterior import GaussianPrior
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import Moments, TaskData
 
 _COVARIANCES = ("scalar", "diagonal", "full")
 _SMALLEST, _LARGEST = -18.0, 18.0  # bounds on log variances relative to the noise
+_LARGEST_RIDGE = 9.0
 
 
 class PartialPoolingRegressor(TaskRegressor):
@@ -29,8 +30,9 @@ class PartialPoolingRegressor(TaskRegressor):
     covariance : {"auto", "scalar", "diagonal", "full"}, default="auto"
         Form of :math:`\Sigma`. ``"scalar"``: one variance for the intercept and one for all slopes, which is
         mean-regularised multi-task learning. ``"diagonal"``: one variance for each feature. ``"full"``: any
-        covariance. ``"auto"`` takes the one with the smallest Akaike information criterion,
-        :math:`-2 \log L + 2 p` with p the number of variances and covariances.
+        covariance. ``"auto"`` takes the one with the smallest Bayesian information criterion,
+        :math:`-2 \log L + p \log T` with p the number of variances and covariances; ``"full"`` is among them only
+        when there are more tasks than coefficients.
     max_iter : int, default=1000
         Most iterations of the maximisation.
     tol : float, default=1e-7
@@ -102,16 +104,32 @@ class PartialPoolingRegressor(TaskRegressor):
 def pool(moments: Moments, forms: tuple[str, ...], *, max_iter: int, tol: float) -> tuple[str, FitResult]:
     """The form of covariance with the smallest information criterion, and its fit; simpler forms start richer ones."""
     model = MixedModel(moments)
-    start = np.concatenate(([0.0], np.full(moments.n_features, -np.log(moments.n_features))))
+    if model.n_tasks == 1:
+        forms = ("scalar",)
+    start, ridge = _first_guess(model, moments.n_features)
     fits: dict[str, tuple[float, FitResult]] = {}
     for form in forms:
-        if len(forms) > 1 and form == "full" and _n_parameters("full", model.n_coef) > moments.n.sum():
-            continue  # more covariances than rows: the criterion cannot choose it
-        result, start = _maximise(model, _Family(form, start), moments, max_iter=max_iter, tol=tol)
-        criterion = -2.0 * result.objective + 2.0 * _n_parameters(form, model.n_coef)
+        if len(forms) > 1 and form == "full" and moments.n_tasks <= model.n_coef:
+            continue
+        family = _Family(form, start)
+        result, start, ridge = _maximise(model, family, ridge, moments, max_iter=max_iter, tol=tol)
+        criterion = -2.0 * result.objective + _n_parameters(form, model.n_coef) * np.log(moments.n_tasks)
         fits[form] = criterion, result
     best = min(fits, key=lambda form: fits[form][0])
     return best, fits[best][1]
+
+
+def _first_guess(model: MixedModel, n_features: int) -> tuple[FloatArray, float]:
+    """Log variances ``(D,)`` and log g to start from: the best of a few; far from the data the evidence is flat."""
+    ridge = 1.0 / n_features
+
+    def value(variances: tuple[float, float]) -> float:
+        root = np.sqrt(np.concatenate(([variances[0]], np.full(n_features, variances[1]))))
+        return model.evidence(np.diag(root), ridge).value
+
+    guesses = [(own, slope / n_features) for own in (0.01, 0.1, 1.0) for slope in (0.01, 0.1, 1.0)]
+    own, slope = max(guesses, key=value)
+    return np.log(np.concatenate(([own], np.full(n_features, slope)))), np.log(ridge)
 
 
 def _n_parameters(form: str, n_coef: int) -> int:
@@ -135,8 +153,8 @@ class _Family:
         else:
             self.start = np.eye(self.n_coef)[self.lower]
 
-    def bounds(self, size: int) -> list[tuple[float | None, float | None]]:
-        return [(None, None) if self.form == "full" else (_SMALLEST, _LARGEST)] * size
+    def bounds(self, size: int) -> list[tuple[float, float]]:
+        return [(-np.inf, np.inf) if self.form == "full" else (_SMALLEST, _LARGEST)] * size
 
     def root(self, theta: FloatArray) -> FloatArray:
         """``(D, D)`` root of Omega."""
@@ -165,8 +183,8 @@ class _Family:
 
 
 def _maximise(
-    model: MixedModel, family: _Family, moments: Moments, *, max_iter: int, tol: float
-) -> tuple[FitResult, FloatArray]:
+    model: MixedModel, family: _Family, ridge: float, moments: Moments, *, max_iter: int, tol: float
+) -> tuple[FitResult, FloatArray, float]:
     history: list[float] = []
 
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
@@ -175,11 +193,12 @@ def _maximise(
         history.append(found.value)
         return -found.value, -np.concatenate((family.gradient(found, root), [found.ridge_score]))
 
-    theta = family.start
-    bounds = [*family.bounds(len(theta)), (_SMALLEST, _LARGEST)]
+    bounds = [*family.bounds(len(family.start)), (_SMALLEST, _LARGEST_RIDGE)]
+    if model.n_tasks == 1:  # a single task is its own population
+        bounds[:-1] = [(_SMALLEST, _SMALLEST)] * len(family.start)
     end = minimize(
         objective,
-        np.concatenate((theta, [-np.log(moments.n_features)])),
+        np.clip(np.concatenate((family.start, [ridge])), *np.array(bounds).T),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
@@ -192,12 +211,7 @@ def _maximise(
         loadings, own = scale * root, np.zeros(model.n_coef)
     else:
         loadings, own = np.zeros((model.n_coef, 0)), scale * np.diag(root)
-    prior = GaussianPrior(found.mean, loadings, own, scale * _square_root(found.mean_covariance))
+    prior = GaussianPrior(found.mean, loadings, own, scale * square_root(found.mean_covariance))
     status = Status.MAX_ITER if end.nit >= max_iter else Status.CONVERGED
     result = FitResult(prior.condition(moments, found.noise), status, int(end.nit), found.value, tuple(history))
-    return result, family.log_variances(end.x[:-1])
-
-
-def _square_root(covariance: FloatArray) -> FloatArray:
-    values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    return result, family.log_variances(end.x[:-1]), float(end.x[-1])

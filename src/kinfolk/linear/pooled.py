@@ -5,11 +5,10 @@ from scipy.optimize import minimize
 
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
-from kinfolk.linear.evidence import NOISE_FLOOR
-from kinfolk.linear.partial_pooling import _square_root
+from kinfolk.linear.evidence import square_root
 from kinfolk.posterior import GaussianPrior
 from kinfolk.result import FitResult, Status
-from kinfolk.tasks import Moments, TaskData
+from kinfolk.tasks import NOISE_FLOOR, Moments, TaskData
 
 _MAX_ITER = 1000  # two parameters: a dozen iterations are usual
 
@@ -45,9 +44,7 @@ class PooledRidge(TaskRegressor):
 
     simplicity = 0
 
-    def __init__(
-        self, *, task: str | int | None = None, standardize: bool = True, unseen: str = "raise"
-    ) -> None:
+    def __init__(self, *, task: str | int | None = None, standardize: bool = True, unseen: str = "raise") -> None:
         self.task = task
         self.standardize = standardize
         self.unseen = unseen
@@ -124,7 +121,7 @@ def pooled(moments: Moments) -> FitResult:
     n_coef = len(mean)
     scale = np.zeros(n_coef)
     scale[0] = np.sqrt(noise * spread)
-    mean_factor = np.sqrt(noise) * _square_root(covariance)
+    mean_factor = np.sqrt(noise) * square_root(covariance)
     prior = GaussianPrior(mean, np.zeros((n_coef, 0)), scale, mean_factor)
     status = Status.MAX_ITER if end.nit >= _MAX_ITER else Status.CONVERGED
     return FitResult(prior.condition(moments, noise), status, int(end.nit), value, tuple(history))

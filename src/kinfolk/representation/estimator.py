@@ -122,7 +122,7 @@ class SharedRepresentationRegressor(TaskRegressor):
     def _solve(self, data: TaskData) -> FitResult:
         most = min(data.n_features, data.n_tasks - 1)
         moments = data.moments()
-        scores = np.zeros(0)
+        scores: FloatArray = np.zeros(0)
         if self.rank == "auto":
             limit = most if self.max_rank is None else min(most, self.max_rank)
             generator = np.random.default_rng(self.random_state)

@@ -14,9 +14,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from kinfolk._typing import FloatArray
-from kinfolk.tasks import Factor, Moments
+from kinfolk.tasks import NOISE_FLOOR, Factor, Moments
 
-NOISE_FLOOR = 1e-12  # share of the target's variance below which noise is not told from rounding
 _RIDGE_BOUNDS = (1e-8, 1e4)  # of g
 
 
@@ -81,8 +80,9 @@ class SharedModel:
     def climb(self, loadings: FloatArray, ridge: float, *, steps: int, tol: float, projection: bool = False) -> State:
         """Step until a step gains less than ``tol``; the length is halved while steps lose."""
         state, length, n_steps = self.weigh(loadings, ridge, projection=projection), 1.0, 0
-        for n_steps in range(1, 1 + (steps if loadings.shape[1] else 0)):
+        while n_steps < steps and loadings.shape[1]:
             moved = self.weigh(state.loadings + length * state.move, ridge, projection=projection)
+            n_steps += 1
             gain = moved.value - state.value
             if gain > 0:
                 state, length = moved, min(1.0, 2.0 * length)
@@ -99,7 +99,7 @@ class SharedModel:
 
         ``projection=True`` weighs least-squares heads (a flat prior), as variable projection does.
         """
-        d, k = loadings.shape
+        k = loadings.shape[1]
         Z = self.rows @ loadings
         gram = Z.transpose(0, 2, 1) @ Z
         # a flat prior still needs a little weight where a task has fewer rows than directions
@@ -140,7 +140,9 @@ class SharedModel:
 def _population_precision(loadings: FloatArray, ridge: float) -> FloatArray:
     """Inverse of ``F F' + g I``, the prior covariance of the population coefficients relative to the noise."""
     d, k = loadings.shape
-    precision: FloatArray = np.eye(d) - loadings @ np.linalg.solve(ridge * np.eye(k) + loadings.T @ loadings, loadings.T)
+    precision: FloatArray = np.eye(d) - loadings @ np.linalg.solve(
+        ridge * np.eye(k) + loadings.T @ loadings, loadings.T
+    )
     return precision / ridge
 
 
@@ -178,7 +180,7 @@ def best_own(factor: Factor, moments: Moments, state: State) -> float:
         explained = float((pull * np.linalg.solve(inner, pull)).sum())
         quad = rest + float((target**2).sum()) - explained
         volume = float(np.linalg.slogdet(inner)[1].sum()) - float(np.log(damping).sum())
-        return freedom * np.log(max(quad / freedom, NOISE_FLOOR)) + volume
+        return float(freedom * np.log(max(quad / freedom, NOISE_FLOOR)) + volume)
 
     typical = len(factor.values) * factor.values.shape[1] / max(float(factor.values.sum()), 1e-300)
     small = 1e-4 * typical  # a variance that changes nothing: a task's rows weigh 10,000 times more

@@ -12,6 +12,7 @@ from sklearn.model_selection import BaseCrossValidator
 
 from kinfolk._typing import IntArray, LabelArray
 from kinfolk.exceptions import InputError
+from kinfolk.tasks import deal_rows
 from kinfolk.validation import as_labels, check_labels, encode_labels
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
@@ -23,9 +24,7 @@ class _TaskSplitter(BaseCrossValidator):  # type: ignore[misc]  # scikit-learn i
 
     __metadata_request__split: ClassVar[dict[str, bool]] = {"groups": True}  # routed without being asked for
 
-    def __init__(
-        self, n_splits: int, task: str | int | None, shuffle: bool, random_state: RandomState
-    ) -> None:
+    def __init__(self, n_splits: int, task: str | int | None, shuffle: bool, random_state: RandomState) -> None:
         self.n_splits = _whole_number("n_splits", n_splits, at_least=2)
         if not shuffle and random_state is not None:
             raise InputError("random_state has no effect because shuffle is False: leave one of them out.")
@@ -130,9 +129,7 @@ class TaskKFold(_TaskSplitter):
                 f"{len(tasks)} tasks have one row). Use fewer folds, or LeaveTasksOut, which holds out whole "
                 "tasks."
             )
-        order = _dealing_order(codes, len(tasks), self._generator())
-        fold = np.full(len(codes), -1, dtype=np.int64)
-        fold[order[testable[order]]] = np.arange(n_testable) % self.n_splits
+        fold = deal_rows(codes, len(tasks), self.n_splits, self._generator())
         for k in range(self.n_splits):
             yield fold == k
 
@@ -232,14 +229,6 @@ class FewShotSplit(_TaskSplitter):
         group = _deal_tasks(counts > self.n_shot, self.n_splits, generator, what)
         for k in range(self.n_splits):
             yield (group == k)[codes] & (rank >= self.n_shot)
-
-
-def _dealing_order(codes: IntArray, n_tasks: int, generator: np.random.Generator | None) -> IntArray:
-    """Rows task by task: tasks and rows in random order, or by label and appearance without a generator."""
-    if generator is None:
-        return np.argsort(codes, kind="stable")
-    place = generator.permutation(n_tasks)
-    return np.lexsort((generator.random(len(codes)), place[codes]))
 
 
 def _deal_tasks(

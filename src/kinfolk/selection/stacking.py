@@ -64,13 +64,8 @@ def stack_tasks(
     items = list(tasks.values()) if isinstance(tasks, Mapping) else list(tasks)
     if not items:
         raise InputError("There is no task to stack: pass at least one (X, y).")
-    labels = as_labels(
-        list(tasks) if isinstance(tasks, Mapping) else np.arange(len(items)), name="labels of tasks"
-    )
-    pairs = [
-        _open_item(item, f"task {label!r}", target)
-        for item, label in zip(items, labels.tolist(), strict=True)
-    ]
+    labels = as_labels(list(tasks) if isinstance(tasks, Mapping) else np.arange(len(items)), name="labels of tasks")
+    pairs = [_open_item(item, f"task {label!r}", target) for item, label in zip(items, labels.tolist(), strict=True)]
     frames = [frame for frame, _ in pairs]
     _check_columns(frames, labels.tolist(), task)
     table = pd.concat([frame[frames[0].columns] for frame in frames], ignore_index=True)
@@ -92,8 +87,7 @@ def _open_item(item: Any, what: str, target: str) -> tuple[pd.DataFrame, FloatAr
         X, y = _as_frame(item[0], f"X of {what}"), item[1]
     else:
         raise InputError(
-            f"{what} must be a pair (X, y), or one frame with the target column {target!r}; got "
-            f"{type(item).__name__}."
+            f"{what} must be a pair (X, y), or one frame with the target column {target!r}; got {type(item).__name__}."
         )
     return X, check_target(y, n_rows=len(X), allow_2d=False, allow_missing=False, name=f"y of {what}")
 
@@ -109,9 +103,7 @@ def _as_frame(X: Any, what: str) -> pd.DataFrame:
 def _check_columns(frames: Sequence[pd.DataFrame], labels: Sequence[Any], task: str) -> None:
     """Refuse tables whose columns differ from those of the first, and a column named as the task column."""
     if task in frames[0]:
-        raise InputError(
-            f"X already has a column {task!r}. Choose another name for the task column with task=."
-        )
+        raise InputError(f"X already has a column {task!r}. Choose another name for the task column with task=.")
     offenders = []
     for frame, label in zip(frames, labels, strict=True):
         missing, extra = (

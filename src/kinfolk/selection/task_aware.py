@@ -148,9 +148,7 @@ class TaskAware(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             if fitting:
                 self.transformers_ = {label: clone(self.transformer) for label in self.tasks_.tolist()}
             else:
-                codes = check_seen(
-                    labels, self.tasks_, remedy="Fit with rows of these tasks, or use per_task=False."
-                )
+                codes = check_seen(labels, self.tasks_, remedy="Fit with rows of these tasks, or use per_task=False.")
             out = self._call_per_task(method, features, y, codes)
         else:
             if fitting:
@@ -247,9 +245,7 @@ def _named(transformer: Any, block: NDArray[Any], features: Frame) -> Frame:
     else:
         names = [f"{type(transformer).__name__.lower()}{j}" for j in range(block.shape[1])]
     if features.implementation.is_pandas():
-        return nw.from_native(
-            pd.DataFrame(block, columns=names, index=features.to_native().index), eager_only=True
-        )
+        return nw.from_native(pd.DataFrame(block, columns=names, index=features.to_native().index), eager_only=True)
     return nw.from_dict({name: block[:, j] for j, name in enumerate(names)}, backend=features.implementation)
 
 

@@ -46,9 +46,7 @@ class Column:
 def open_table(X: Any, what: str) -> tuple[list[str] | None, Source]:
     """Column names (None when there are none) and the rows, as a narwhals frame or a 2-D array."""
     if sparse.issparse(X):
-        raise InputError(
-            f"{what} is a SciPy sparse matrix. Sparse data is not supported yet: pass {what}.toarray()."
-        )
+        raise InputError(f"{what} is a SciPy sparse matrix. Sparse data is not supported yet: pass {what}.toarray().")
     if nw.dependencies.is_polars_lazyframe(X):
         raise InputError(f"{what} is a lazy frame: pass {what}.collect().")
     names: list[str] | None = None
@@ -79,16 +77,10 @@ def name_of(names: list[str] | None, position: int) -> str:
 
 
 def _frame_names(X: Any, what: str) -> list[str] | None:
-    columns = (
-        list(X.columns)
-        if nw.dependencies.is_pandas_dataframe(X)
-        else nw.from_native(X, eager_only=True).columns
-    )
+    columns = list(X.columns) if nw.dependencies.is_pandas_dataframe(X) else nw.from_native(X, eager_only=True).columns
     repeated = [str(c) for c, count in Counter(columns).items() if count > 1]
     if repeated:
-        raise InputError(
-            f"{what} has several columns called {list_names(repeated)}. Give every column its own name."
-        )
+        raise InputError(f"{what} has several columns called {list_names(repeated)}. Give every column its own name.")
     named = [isinstance(c, str) for c in columns]
     if columns and not any(named):
         return None
@@ -106,24 +98,18 @@ def as_array(values: Any, what: str) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.asarray(values)
     except ValueError as error:
-        raise InputError(
-            f"{what} has rows of different lengths. Every row needs the same number of values."
-        ) from error
+        raise InputError(f"{what} has rows of different lengths. Every row needs the same number of values.") from error
     if array.dtype.kind in "US" and not hasattr(values, "dtype"):
         array = np.asarray(values, dtype=object)
     if array.dtype.kind == "c":
-        raise InputError(
-            f"Complex data not supported: {what} holds complex numbers. Pass real and imaginary parts."
-        )
+        raise InputError(f"Complex data not supported: {what} holds complex numbers. Pass real and imaginary parts.")
     return array
 
 
 def as_column(values: Any, name: str) -> Column:
     """Column from a sequence, an array (of any dimension) or a Series."""
     if sparse.issparse(values):
-        raise InputError(
-            f"{name} is a SciPy sparse matrix. Sparse data is not supported yet: pass a dense array."
-        )
+        raise InputError(f"{name} is a SciPy sparse matrix. Sparse data is not supported yet: pass a dense array.")
     if isinstance(values, pd.api.extensions.ExtensionArray | pd.Index):
         values = pd.Series(values)
     if nw.dependencies.is_into_series(values):
@@ -221,14 +207,10 @@ def object_numbers(column: Column) -> FloatArray:
         missing = np.asarray(pd.isna(column.values))
         return np.asarray(np.where(missing, np.nan, column.values), dtype=np.float64)
     except OverflowError as error:
-        raise InputError(
-            f"column {column.name!r} holds whole numbers too large for float64. Rescale it."
-        ) from error
+        raise InputError(f"column {column.name!r} holds whole numbers too large for float64. Rescale it.") from error
 
 
-def refuse_not_finite(
-    values: FloatArray, names: Sequence[str], what: str, remedy: str, *, nan: bool = True
-) -> None:
+def refuse_not_finite(values: FloatArray, names: Sequence[str], what: str, remedy: str, *, nan: bool = True) -> None:
     """Refuse infinity (and NaN, unless ``nan`` is False), naming the columns and rows."""
     good = np.isfinite(values) if nan else ~np.isinf(values)
     if good.all():

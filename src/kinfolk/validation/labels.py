@@ -33,9 +33,7 @@ def as_labels(values: Any, *, name: str = "groups") -> LabelArray:
     """
     column = as_column(values, name)
     if column.values.ndim != 1 or column.values.size == 0:
-        raise InputError(
-            f"{name} must hold one task label per row, got an array of shape {column.values.shape}."
-        )
+        raise InputError(f"{name} must hold one task label per row, got an array of shape {column.values.shape}.")
     return column_labels(column)
 
 

@@ -37,9 +37,7 @@ class Table:
     task_position: int | None
 
 
-def check_table(
-    X: Any, *, task: str | int | None, task_position: int | None = None, name: str = "X"
-) -> Table:
+def check_table(X: Any, *, task: str | int | None, task_position: int | None = None, name: str = "X") -> Table:
     """Split a table into numeric features and task labels.
 
     Parameters
@@ -74,9 +72,7 @@ def check_table(
     names, source = open_table(X, name)
     n_rows, n_columns = source.shape
     position = None if task is None else find_task_column(names, n_columns, task, task_position, name=name)
-    labels = (
-        None if position is None else column_labels(column_at(source, position, name_of(names, position)))
-    )
+    labels = None if position is None else column_labels(column_at(source, position, name_of(names, position)))
     keep = [j for j in range(n_columns) if j != position]
     if not keep:
         raise InputError(

@@ -138,13 +138,9 @@ def check_weights(sample_weight: Any, *, n_rows: int, name: str = "sample_weight
         return None
     column = as_column(np.full(n_rows, sample_weight) if np.isscalar(sample_weight) else sample_weight, name)
     if column.values.ndim != 1:
-        raise InputError(
-            f"Sample weights must be 1D array or scalar; {name} has shape {column.values.shape}."
-        )
+        raise InputError(f"Sample weights must be 1D array or scalar; {name} has shape {column.values.shape}.")
     if len(column.values) != n_rows:
-        raise InputError(
-            f"{name}.shape == ({len(column.values)},), expected ({n_rows},): one weight per row of X."
-        )
+        raise InputError(f"{name}.shape == ({len(column.values)},), expected ({n_rows},): one weight per row of X.")
     numbers = to_float([column], name, "")
     refuse_not_finite(numbers, [name], name, "A row that must not count has weight 0.")
     weights = numbers[:, 0]
@@ -153,9 +149,7 @@ def check_weights(sample_weight: Any, *, n_rows: int, name: str = "sample_weight
             f"{name} has negative weights in {list_rows(weights < 0, weights)}. Weights are zero or positive."
         )
     if not weights.any():
-        raise InputError(
-            f"{name}: every weight is zero, so no row counts. At least one weight must be positive."
-        )
+        raise InputError(f"{name}: every weight is zero, so no row counts. At least one weight must be positive.")
     return weights
 
 
@@ -189,6 +183,4 @@ def _target_columns(y: Any, name: str) -> tuple[list[Column], bool]:
             f"{name} should be a 1d array, got an array of shape {column.values.shape} instead. Give one "
             "value per row of X."
         )
-    return [
-        Column(f"{name}{j}", column.values[:, j], column.kind) for j in range(column.values.shape[1])
-    ], True
+    return [Column(f"{name}{j}", column.values[:, j], column.kind) for j in range(column.values.shape[1])], True

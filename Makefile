@@ -1,0 +1,42 @@
+# Two entry points: `make demo` runs the main job, `make test` runs everything that CI runs.
+# Only relative paths and `.venv/bin/python -m ...`: both work from a path with a space in it.
+
+PYTHON ?= python3
+PY = .venv/bin/python
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+
+.PHONY: demo test lint types contracts unit clean
+
+demo: .venv/installed
+	$(PY) -m kinfolk compare ames --report report.html
+
+test: lint types contracts unit
+
+lint: .venv/tested
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: .venv/tested
+	$(PY) -m mypy
+
+contracts: .venv/tested
+	$(PY) -c "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+
+unit: .venv/tested
+	$(PY) -m pytest -n 2 -q
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# editable: the checkout is what runs
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/tested: pyproject.toml | .venv/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@ .venv/installed
+
+clean:
+	rm -rf .venv report.html build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
