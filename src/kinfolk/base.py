@@ -119,6 +119,7 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
             len(self.tasks_),
             weights=None if weights is None else weights[rows],
             standardize=self.standardize,
+            samples=rows if self._wide else None,
         )
         self._task_position = table.task_position
         self.feature_names_ = list(table.feature_names)

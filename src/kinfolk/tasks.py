@@ -70,6 +70,8 @@ class TaskData:
         A row of weight 2 counts as two rows.
     scaling : Scaling
         How to return to the user's units.
+    samples : (n,) integers or None
+        Wide data: the row of X that each row is a copy of. What splits the rows must keep copies together.
     """
 
     X: FloatArray
@@ -77,6 +79,7 @@ class TaskData:
     offsets: IntArray
     weights: FloatArray | None
     scaling: Scaling
+    samples: IntArray | None = None
 
     @classmethod
     def build(
@@ -89,6 +92,7 @@ class TaskData:
         weights: FloatArray | None = None,
         scaling: Scaling | None = None,
         standardize: bool = True,
+        samples: IntArray | None = None,
     ) -> "TaskData":
         """Sort rows by task and put them into standardised units (those of ``scaling`` when given)."""
         if scaling is None:
@@ -96,8 +100,9 @@ class TaskData:
         if (np.diff(codes) < 0).any():
             order = np.argsort(codes, kind="stable")
             X, y, weights = X[order], y[order], None if weights is None else weights[order]
+            samples = None if samples is None else samples[order]
         offsets = np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=n_tasks))))
-        return cls(scaling.features(X), scaling.target(y), offsets, weights, scaling)
+        return cls(scaling.features(X), scaling.target(y), offsets, weights, scaling, samples)
 
     @property
     def n_tasks(self) -> int:
@@ -118,8 +123,16 @@ class TaskData:
         """The same tasks with only some of the rows (increasing positions); a task may be left with none."""
         counts = np.bincount(self.codes[rows], minlength=self.n_tasks)
         weights = None if self.weights is None else self.weights[rows]
+        samples = None if self.samples is None else self.samples[rows]
         offsets = np.concatenate(([0], np.cumsum(counts)))
-        return TaskData(self.X[rows], self.y[rows], offsets, weights, self.scaling)
+        return TaskData(self.X[rows], self.y[rows], offsets, weights, self.scaling, samples)
+
+    def deal(self, n_splits: int, generator: np.random.Generator) -> IntArray:
+        """Fold of each row for cross-validation inside the tasks, -1 for rows that stay in training."""
+        if self.samples is None:
+            return deal_rows(self.codes, self.n_tasks, n_splits, generator)
+        fold_of_sample = generator.permutation(int(self.samples.max()) + 1) % n_splits
+        return np.asarray(fold_of_sample[self.samples], dtype=np.int64)
 
     def moments(self) -> "Moments":
         """Sums over each task's rows, centred within the task; in the dual form when no task has d rows."""

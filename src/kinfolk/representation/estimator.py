@@ -9,6 +9,7 @@ from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import GaussianPrior
+from kinfolk.representation.evidence import mean_root
 from kinfolk.representation.rank import (
     Fit,
     choose_rank,
@@ -166,11 +167,10 @@ def _prior(fit: Fit, loadings: FloatArray, noise: float, center: float, variance
     d, k = loadings.shape
     scale = np.full(d + 1, np.sqrt(noise * state.own))
     scale[0] = 0.0
-    mean_factor = np.zeros((d + 1, d + 1))
+    mean_factor = np.zeros((d + 1, d + k + 1))
     heard = max(float((fit.moments.n > 0).sum()), 1.0)
     mean_factor[0, 0] = np.sqrt((variance + noise * float(np.mean(1.0 / np.maximum(fit.moments.n, 1.0)))) / heard)
-    values, vectors = np.linalg.eigh(state.precision)
-    mean_factor[1:, 1:] = vectors * np.sqrt(noise / np.maximum(values, 1e-300))
+    mean_factor[1:, 1:] = np.sqrt(noise) * mean_root(state)
     padded = np.zeros((d + 1, k))
     padded[1:] = loadings
     loading_factor = loading_weight = None

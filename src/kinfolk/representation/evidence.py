@@ -8,6 +8,7 @@ What a task has of its own is integrated out first: with :math:`V_\rho = I + \rh
 form of `Factor` that is an elementwise product, so one eigendecomposition serves every rank and every :math:`\rho`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,8 +42,10 @@ class State:
         Posterior means along the loadings.
     move : (d, k) array
         The full step.
-    precision : (d, d) array
-        Posterior precision of the population coefficients, in units of 1 / noise.
+    position : (d + k,) array
+        v, where ``mean = R v``.
+    inner : (d + k, d + k) array
+        Posterior precision of v, in units of 1 / noise (all eigenvalues are at least 1).
     n_steps : int
         Steps taken to get here.
     """
@@ -55,7 +58,8 @@ class State:
     value: float
     heads: FloatArray
     move: FloatArray
-    precision: FloatArray
+    position: FloatArray
+    inner: FloatArray
     n_steps: int = 0
 
 
@@ -110,9 +114,10 @@ class SharedModel:
         to_heads = covariance @ Z.transpose(0, 2, 1)
         explained = (cross @ (to_heads @ self.targets[:, :, None]))[:, :, 0].sum(axis=0)
         precision = self.total - np.tensordot(cross @ covariance, cross, axes=((0, 2), (0, 2)))
-        prior = _population_precision(loadings, ridge)
-        precision += prior
-        mean = np.linalg.solve(precision, self.pull - explained)
+        root = _population_root(loadings, ridge)
+        inside = np.eye(len(root.T)) + root.T @ precision @ root
+        position = np.linalg.solve(inside, root.T @ (self.pull - explained))
+        mean = root @ position
         residual = self.targets - self.rows @ mean
         heads = (to_heads @ residual[:, :, None])[:, :, 0]
         left = residual - (Z @ heads[:, :, None])[:, :, 0]
@@ -120,7 +125,7 @@ class SharedModel:
             quad = self.rest + float((left**2).sum())
             value = -0.5 * quad
         else:
-            quad = self.rest + float((residual * left).sum()) + float(mean @ prior @ mean)
+            quad = self.rest + float((residual * left).sum()) + float(position @ position)
             value = -0.5 * float(np.linalg.slogdet(inner)[1].sum()) - 0.5 * self.log_volume
             value -= 0.5 * self.freedom * np.log(max(quad / self.freedom, NOISE_FLOOR))
         noise = max(quad / self.freedom, NOISE_FLOOR)
@@ -134,25 +139,30 @@ class SharedModel:
         if not projection:  # the heads' own spread goes into the loadings (parameter expansion)
             spread = second.mean(axis=0) / noise
             target = target @ np.linalg.cholesky(spread + _tiny(spread))
-        return State(loadings, self.own, ridge, mean, noise, value, heads, target - loadings, precision)
+        return State(loadings, self.own, ridge, mean, noise, value, heads, target - loadings, position, inside)
 
 
-def _population_precision(loadings: FloatArray, ridge: float) -> FloatArray:
-    """Inverse of ``F F' + g I``, the prior covariance of the population coefficients relative to the noise."""
-    d, k = loadings.shape
-    precision: FloatArray = np.eye(d) - loadings @ np.linalg.solve(
-        ridge * np.eye(k) + loadings.T @ loadings, loadings.T
-    )
-    return precision / ridge
+def _population_root(loadings: FloatArray, ridge: float) -> FloatArray:
+    """``R = [sqrt(g) I, F]``, ``(d, d + k)``: the population coefficients are ``R v`` with v standard normal."""
+    root: FloatArray = np.concatenate((np.sqrt(ridge) * np.eye(len(loadings)), loadings), axis=1)
+    return root
 
 
 def best_ridge(state: State) -> float:
-    """One step of MacKay's fixed point for g: ``g <- g |mu|^2 / (noise gamma)``, in the metric of the prior."""
-    prior = _population_precision(state.loadings, state.ridge)
-    pulled = prior @ state.mean
-    determined = np.trace(prior) - np.trace(prior @ np.linalg.solve(state.precision, prior))
-    ratio = float(pulled @ pulled) / (state.noise * max(float(determined), 1e-300))
+    """One step of MacKay's fixed point for g: with v the part of R's position outside the loadings,
+    ``g <- g |v|^2 / (noise gamma)`` and gamma the number of its coordinates that the data determine.
+    """
+    d = len(state.loadings)
+    outside = state.position[:d]
+    determined = d - float(np.trace(np.linalg.inv(state.inner)[:d, :d]))
+    ratio = float(outside @ outside) / (state.noise * max(determined, 1e-300))
     return float(np.clip(state.ridge * ratio, *_RIDGE_BOUNDS))
+
+
+def mean_root(state: State) -> FloatArray:
+    """``(d, d + k)`` square root of the posterior covariance of the population coefficients, in units of the noise."""
+    root: FloatArray = _population_root(state.loadings, state.ridge) @ np.linalg.cholesky(np.linalg.inv(state.inner))
+    return root
 
 
 def _tiny(matrix: FloatArray) -> FloatArray:
@@ -167,7 +177,7 @@ def best_own(factor: Factor, moments: Moments, state: State) -> float:
     residual = factor.targets - root * (factor.directions @ state.mean)
     freedom = max(moments.degrees_of_freedom, 1.0)
     k = state.loadings.shape[1]
-    population = float(state.mean @ _population_precision(state.loadings, state.ridge) @ state.mean)
+    population = float(state.position @ state.position)
     rest = float(factor.rest.sum()) + population
 
     def loss(own: float) -> float:
@@ -186,13 +196,21 @@ def best_own(factor: Factor, moments: Moments, state: State) -> float:
     small = 1e-4 * typical  # a variance that changes nothing: a task's rows weigh 10,000 times more
     if loss(small) >= loss(0.0):
         return 0.0
-    low, high = np.log(small), np.log(1e6 * typical)
-    if state.own > 0.0:
-        low, high = max(low, np.log(state.own) - 2.0), min(high, np.log(state.own) + 2.0)
+    low, high = np.log(small), np.log(1e8 * typical)
+    if state.own > 0.0:  # it is usually near where it was
+        near = max(low, np.log(state.own) - 2.0), min(high, np.log(state.own) + 2.0)
+        found = _bounded(loss, *near)
+        if near[0] + 0.1 < found < near[1] - 0.1:
+            return float(np.exp(found))
+    return float(np.exp(_bounded(loss, low, high)))
+
+
+def _bounded(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Log of the smallest ``loss`` between exp(low) and exp(high)."""
     found = minimize_scalar(
         lambda at: loss(float(np.exp(at))), bounds=(low, high), method="bounded", options={"xatol": 0.03}
     )
-    return float(np.exp(found.x))
+    return float(found.x)
 
 
 def coefficients(factor: Factor, state: State) -> FloatArray:

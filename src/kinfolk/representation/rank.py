@@ -14,7 +14,7 @@ from kinfolk.representation.evidence import (
     coefficients,
     extend,
 )
-from kinfolk.tasks import Factor, Moments, TaskData, deal_rows
+from kinfolk.tasks import Factor, Moments, TaskData
 
 _PATIENCE = 2  # ranks that may fail to improve before the path ends
 
@@ -56,7 +56,7 @@ def first_fit(moments: Moments, *, tol: float) -> Fit:
     typical = factor.values.size / max(float(factor.values.sum()), 1e-300)
     nothing = np.zeros((moments.n_features, 0))
     own = typical if moments.n_tasks > 1 else 0.0
-    return fit_rank(factor, moments, nothing, own, typical, rounds=6, tol=tol)
+    return fit_rank(factor, moments, nothing, own, typical, rounds=20, tol=tol)
 
 
 def next_fit(fit: Fit, *, rounds: int, tol: float) -> Fit:
@@ -123,7 +123,7 @@ def choose_rank(
 
     The path ends when ``_PATIENCE`` ranks in a row have not improved. Moments are made once for each fold and merged.
     """
-    fold = deal_rows(data.codes, data.n_tasks, n_splits, generator)
+    fold = data.deal(n_splits, generator)
     used = [k for k in range(n_splits) if (fold == k).any()]
     if len(used) < 2:
         return np.zeros(1), []

@@ -1,0 +1,162 @@
+"""Scores task by task: mean losses, explained variance within tasks, transfer gains and their paired standard errors.
+
+All functions take one number per observation and the task index of each, and sum with ``bincount``: no loop over tasks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinfolk._typing import FloatArray, IntArray
+
+LOSSES = ("squared_error", "absolute_error")
+
+
+def pointwise_loss(y: FloatArray, predicted: FloatArray, scoring: str = "squared_error") -> FloatArray:
+    """Loss of each observation, ``(y - predicted)^2`` or ``|y - predicted|``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pointwise_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).tolist()
+    [0.0, 4.0]
+    """
+    error = y - predicted
+    return error**2 if scoring == "squared_error" else np.abs(error)
+
+
+def task_mean(values: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None) -> FloatArray:
+    """Weighted mean of ``values`` over the observations of each task, ``(T,)``; NaN where a task has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> task_mean(np.array([1.0, 3.0, 5.0]), np.array([0, 0, 2]), 3).tolist()
+    [2.0, nan, 5.0]
+    """
+    each = np.ones(len(values)) if weights is None else weights
+    total = np.bincount(codes, each, minlength=n_tasks).astype(float)
+    summed = np.bincount(codes, each * values, minlength=n_tasks).astype(float)
+    return np.divide(summed, total, out=np.full(n_tasks, np.nan), where=total > 0)
+
+
+def explained_variance(y: FloatArray, predicted: FloatArray, weights: FloatArray | None = None) -> float:
+    """R2 over all observations, ``1 - SSE / SST`` about the overall mean; NaN when y is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> explained_variance(np.array([0.0, 2.0, 4.0]), np.array([0.0, 2.0, 2.0]))
+    0.5
+    """
+    return _share(y, predicted, np.full(len(y), np.average(y, weights=weights)), weights)
+
+
+def explained_variance_within(
+    y: FloatArray, predicted: FloatArray, codes: IntArray, weights: FloatArray | None = None
+) -> float:
+    """R2 within tasks, ``1 - SSE / SST`` about each task's own mean: what knowing the task alone does not give.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, codes = np.array([0.0, 2.0, 10.0, 12.0]), np.array([0, 0, 1, 1])
+    >>> explained_variance_within(y, np.array([1.0, 1.0, 11.0, 11.0]), codes)
+    0.0
+    """
+    means = task_mean(y, codes, int(codes.max(initial=0)) + 1, weights)
+    return _share(y, predicted, means[codes], weights)
+
+
+def _share(y: FloatArray, predicted: FloatArray, reference: FloatArray, weights: FloatArray | None) -> float:
+    each = np.ones(len(y)) if weights is None else weights
+    total = float(each @ (y - reference) ** 2)
+    return 1.0 - float(each @ (y - predicted) ** 2) / total if total > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class TransferGain:
+    """Gains ``1 - error / baseline error`` with paired standard errors; negative gain is negative transfer.
+
+    Attributes
+    ----------
+    gain, standard_error : (T,) arrays
+        NaN where a task has no observation or its baseline error is zero; the standard error also with fewer than two.
+    overall, overall_standard_error : float
+        Over all observations.
+    """
+
+    gain: FloatArray
+    standard_error: FloatArray
+    overall: float
+    overall_standard_error: float
+
+
+def transfer_gain(
+    loss: FloatArray, baseline: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None
+) -> TransferGain:
+    r"""Transfer gain of a method over a baseline, from the losses of both on the same observations.
+
+    With :math:`D_i` the baseline's loss less the method's and :math:`L_t` the baseline's mean loss in task t,
+
+    .. math:: g_t = \bar D_t / L_t, \qquad se_t = \mathrm{sd}_t(D) / (\sqrt{n_t} L_t) .
+
+    Over all observations the tasks are the units that were drawn: with :math:`D_t` the sum over a task's observations,
+
+    .. math:: g = \frac{\sum_t D_t}{\sum_i L_i}, \qquad
+              se = \frac{1}{\sum_i L_i} \sqrt{\frac{T}{T - 1} \sum_t (D_t - \bar D n_t)^2} .
+
+    Parameters
+    ----------
+    loss, baseline : (n,) arrays
+    codes : (n,) integers, task of each observation
+    n_tasks : int
+    weights : (n,) array, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = transfer_gain(np.array([1.0, 1.0, 3.0]), np.array([2.0, 2.0, 2.0]), np.array([0, 0, 1]), 2)
+    >>> found.gain.tolist(), round(found.overall, 3)
+    ([0.5, -0.5], 0.167)
+    """
+    each = np.ones(len(loss)) if weights is None else weights
+    difference = baseline - loss
+    mean = task_mean(difference, codes, n_tasks, weights)
+    level = task_mean(baseline, codes, n_tasks, weights)
+    total = np.bincount(codes, each, minlength=n_tasks).astype(float)
+    count = np.bincount(codes[each > 0], minlength=n_tasks)
+    spread = np.bincount(codes, each * (difference - mean[codes]) ** 2, minlength=n_tasks)
+    usable = (count > 1) & (level > 0)
+    variance = np.divide(spread * count, total**2 * (count - 1), out=np.full(n_tasks, np.nan), where=usable)
+    gain = np.divide(mean, level, out=np.full(n_tasks, np.nan), where=level > 0)
+    error = np.divide(np.sqrt(variance), level, out=np.full(n_tasks, np.nan), where=usable)
+    overall_level = float(each @ baseline)
+    if not overall_level > 0:
+        return TransferGain(gain, error, float("nan"), float("nan"))
+    return TransferGain(
+        gain,
+        error,
+        float(each @ difference) / overall_level,
+        clustered_error(difference, codes, n_tasks, weights) * float(each.sum()) / overall_level,
+    )
+
+
+def clustered_error(
+    difference: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None
+) -> float:
+    """Standard error of the mean of ``difference`` with whole tasks as the units; NaN with one task.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(clustered_error(np.array([1.0, 1.0, 3.0, 3.0]), np.array([0, 0, 1, 1]), 2), 3)
+    1.0
+    """
+    each = np.ones(len(difference)) if weights is None else weights
+    mean = float(np.average(difference, weights=each))
+    deviation = np.bincount(codes, each * (difference - mean), minlength=n_tasks)
+    present = int((np.bincount(codes, each, minlength=n_tasks) > 0).sum())
+    if present < 2:
+        return float("nan")
+    return float(np.sqrt(present / (present - 1) * (deviation**2).sum()) / each.sum())

@@ -1,0 +1,239 @@
+"""The result of a comparison: scores of the methods, gains of the tasks, and which method to use."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+
+from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.metrics import (
+    clustered_error,
+    explained_variance,
+    explained_variance_within,
+    pointwise_loss,
+    task_mean,
+    transfer_gain,
+)
+
+_LOSS_WORDS = {"squared_error": "mean squared error", "absolute_error": "mean absolute error"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods compared on the same folds.
+
+    Attributes
+    ----------
+    methods : DataFrame
+        One row a method, best first: ``method, loss, r2, r2_within, rmse, gain, gain_se, helped, unharmed, hurt,
+        fit_seconds``. Gains are transfer gains against the baseline, ``1 - error / baseline error``, with paired
+        standard errors clustered by task; helped and hurt count the tasks whose gain is beyond one of their own
+        paired standard errors.
+    tasks : DataFrame
+        One row a task and method: ``task, n_rows, n_tested, method, error, baseline_error, gain, gain_se, verdict``,
+        the verdict being ``helped``, ``unharmed``, ``hurt`` or ``untested``.
+    baseline : str
+        What gains are against: ``IndependentRidge``, or ``PooledRidge`` where whole tasks are held out.
+    recommended, reason : str
+        The simplest method whose mean loss is within one paired standard error of the best, and a sentence why.
+    failures : dict of method to message
+        Methods that could not be fitted.
+    predictions : dict of method to array
+        Held-out predictions of the rows ``rows``.
+    rows, folds : integer arrays
+        The rows that were tested, in the order of ``predictions``, and the fold each was tested in.
+    data_summary, settings : dict
+        What the table looks like; how the comparison was made.
+    """
+
+    methods: pd.DataFrame
+    tasks: pd.DataFrame
+    baseline: str
+    recommended: str
+    reason: str
+    failures: dict[str, str]
+    predictions: dict[str, FloatArray]
+    rows: IntArray
+    folds: IntArray
+    data_summary: dict[str, Any]
+    settings: dict[str, Any]
+    estimators: dict[str, BaseEstimator] = field(repr=False)
+    data: tuple[Any, Any, Any] = field(repr=False)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        *,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        estimators: dict[str, BaseEstimator],
+        labels: LabelArray,
+        codes: IntArray,
+        targets: FloatArray,
+        weights: FloatArray | None,
+        rows: IntArray,
+        folds: IntArray,
+        predictions: dict[str, FloatArray],
+        seconds: dict[str, float],
+        baseline: str,
+        failures: dict[str, str],
+        scoring: str,
+        data_summary: dict[str, Any],
+        settings: dict[str, Any],
+    ) -> Self:
+        """Score the held-out predictions of every method."""
+        n_tasks = len(labels)
+        if targets.ndim == 2:
+            here = ~np.isnan(targets[rows])
+            truth, task_of = targets[rows][here], np.nonzero(here)[1]
+            each = None if weights is None else weights[rows][np.nonzero(here)[0]]
+            flat = {name: predicted[here] for name, predicted in predictions.items()}
+            n_rows = (~np.isnan(targets)).sum(axis=0)
+        else:
+            truth, task_of = targets[rows], codes[rows]
+            each = None if weights is None else weights[rows]
+            flat = predictions
+            n_rows = np.bincount(codes, minlength=n_tasks)
+        losses = {name: pointwise_loss(truth, predicted, scoring) for name, predicted in flat.items()}
+        n_tested = np.bincount(task_of, minlength=n_tasks)
+        alone = task_mean(losses[baseline], task_of, n_tasks, each)
+        table, per_task = [], []
+        for name, loss in losses.items():
+            gain = transfer_gain(loss, losses[baseline], task_of, n_tasks, each)
+            verdict = np.full(n_tasks, "unharmed", dtype=object)
+            verdict[n_tested == 0] = "untested"
+            verdict[gain.gain > gain.standard_error] = "helped"
+            verdict[gain.gain < -gain.standard_error] = "hurt"
+            frame = {
+                "task": labels,
+                "n_rows": n_rows,
+                "n_tested": n_tested,
+                "method": name,
+                "error": task_mean(loss, task_of, n_tasks, each),
+                "baseline_error": alone,
+                "gain": gain.gain,
+                "gain_se": gain.standard_error,
+                "verdict": verdict,
+            }
+            per_task.append(pd.DataFrame(frame))
+            table.append(
+                {
+                    "method": name,
+                    "loss": float(np.average(loss, weights=each)),
+                    "r2": explained_variance(truth, flat[name], each),
+                    "r2_within": explained_variance_within(truth, flat[name], task_of, each),
+                    "rmse": math.sqrt(float(np.average((truth - flat[name]) ** 2, weights=each))),
+                    "gain": gain.overall,
+                    "gain_se": gain.overall_standard_error,
+                    **{word: int((verdict == word).sum()) for word in ("helped", "unharmed", "hurt")},
+                    "fit_seconds": seconds[name],
+                }
+            )
+        methods = pd.DataFrame(table).sort_values("loss", kind="stable", ignore_index=True)
+        recommended, near = _recommend(methods, losses, estimators, task_of, n_tasks, each)
+        return cls(
+            methods=methods,
+            tasks=pd.concat(per_task, ignore_index=True),
+            baseline=baseline,
+            recommended=recommended,
+            reason=_reason(methods, recommended, baseline, near, scoring),
+            failures=failures,
+            predictions=predictions,
+            rows=rows,
+            folds=folds,
+            data_summary=data_summary,
+            settings=settings,
+            estimators=estimators,
+            data=(X, y, sample_weight),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table of the methods, best first (a copy of ``methods``)."""
+        return self.methods.copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the predictions, as what JSON can hold (None for what is not a number)."""
+        plain: dict[str, Any] = _plain(
+            {
+                "recommended": self.recommended,
+                "reason": self.reason,
+                "baseline": self.baseline,
+                "methods": self.methods.to_dict("records"),
+                "tasks": self.tasks.to_dict("records"),
+                "failures": self.failures,
+                "data": self.data_summary,
+                "settings": self.settings,
+            }
+        )
+        return plain
+
+    def best_estimator(self, refit: bool = True) -> Any:
+        """Return the recommended method, fitted on all rows (``refit=False``: not fitted)."""
+        estimator = clone(self.estimators[self.recommended])
+        if not refit:
+            return estimator
+        X, y, sample_weight = self.data
+        return estimator.fit(X, y) if sample_weight is None else estimator.fit(X, y, sample_weight=sample_weight)
+
+    def __str__(self) -> str:
+        shown = self.methods.drop(columns="loss")
+        lines = [
+            shown.to_string(index=False, float_format=lambda value: f"{value:.4g}"),
+            "",
+            f"Use {self.reason}",
+            *(f"Not fitted: {name}: {why}" for name, why in self.failures.items()),
+        ]
+        return "\n".join(lines)
+
+
+def _recommend(
+    methods: pd.DataFrame,
+    losses: dict[str, FloatArray],
+    estimators: dict[str, BaseEstimator],
+    task_of: IntArray,
+    n_tasks: int,
+    weights: FloatArray | None,
+) -> tuple[str, bool]:
+    """The simplest method whose mean loss is within one paired standard error of the best, and whether it is not it."""
+    best = str(methods["method"].iloc[0])
+    chosen, rank = best, getattr(estimators[best], "simplicity", 100)
+    for name in methods["method"].iloc[1:]:
+        difference = losses[name] - losses[best]
+        error = clustered_error(difference, task_of, n_tasks, weights)
+        simplicity = getattr(estimators[name], "simplicity", 100)
+        if simplicity < rank and float(np.average(difference, weights=weights)) <= error:
+            chosen, rank = name, simplicity
+    return chosen, chosen != best
+
+
+def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str) -> str:
+    rows = methods.set_index("method")
+    row, gain = rows.loc[recommended], float(rows.loc[recommended, "gain"])
+    alone = "fitting each task alone" if baseline == "IndependentRidge" else f"{baseline}"
+    if recommended == baseline:
+        against = f"the baseline: {'sharing brings nothing here' if baseline == 'IndependentRidge' else alone}"
+    else:
+        against = f"{abs(gain):.0%} {'below' if gain >= 0 else 'above'} {alone}"
+    best = (
+        f"the simplest method within one paired standard error of the best ({rows.index[0]})"
+        if near
+        else "the smallest of all, and no simpler method is within one paired standard error"
+    )
+    counts = f"it helps {row['helped']:.0f}, leaves {row['unharmed']:.0f} unharmed and hurts {row['hurt']:.0f} tasks"
+    words = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}, {against}; {best}"
+    return f"{words}." if recommended == baseline else f"{words}; {counts}."
+
+
+def _plain(value: Any) -> Any:
+    """Value with plain Python types only; NaN and infinity become None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,205 @@
+"""Shared representation: recovery, invariances, no harm, calibration (specification 1, acceptance tests)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy.linalg import subspace_angles
+
+from kinfolk import IndependentRidge, InputError, SharedRepresentationRegressor
+from kinfolk.datasets import make_shared_representation, make_unrelated_tasks
+from kinfolk.representation.evidence import SharedModel, best_own, coefficients
+from kinfolk.representation.rank import fit_rank, projection_start
+from kinfolk.tasks import Scaling, TaskData
+
+
+def excess(model, data):
+    return float(data.excess_error(model.coef_, model.intercept_))
+
+
+def numbers(n_tasks=30, n=12, d=6, rank=2, seed=0):
+    data = make_shared_representation(
+        n_tasks=n_tasks, n_samples=n, n_features=d, rank=rank, intercept=1.0, random_state=seed
+    )
+    X, codes = data.X.drop(columns="task").to_numpy(), data.X["task"].to_numpy()
+    units = Scaling(np.zeros(d), np.ones(d), 0.0, 1.0)
+    return TaskData.build(X, data.y, codes, n_tasks, scaling=units), data
+
+
+def test_value_is_the_log_likelihood_of_the_centred_data():
+    """At a fixed mean: differences of the value are those of the multivariate normal, with rho integrated exactly."""
+    data, _ = numbers()
+    moments = data.moments()
+    factor = moments.factor()
+    rng = np.random.default_rng(1)
+    found, expected = [], []
+    for own in (0.0, 0.3, 2.0):
+        loadings = rng.normal(size=(6, 2)) * 0.5
+        state = SharedModel(factor, moments, own).weigh(loadings, 1.0)
+        prior_part = state.mean @ np.linalg.solve(np.eye(6) + loadings @ loadings.T, state.mean)
+        quad, volume, freedom = prior_part, 0.0, moments.degrees_of_freedom
+        for t in range(30):
+            rows = slice(data.offsets[t], data.offsets[t + 1])
+            contrast = np.linalg.svd(np.ones((1, 12)))[2][1:]
+            X, y = contrast @ data.X[rows], contrast @ data.y[rows]
+            covariance = np.eye(11) + X @ (loadings @ loadings.T + own * np.eye(6)) @ X.T
+            residual = y - X @ state.mean
+            quad += residual @ np.linalg.solve(covariance, residual)
+            volume += np.linalg.slogdet(covariance)[1]
+        assert_allclose(state.noise, quad / freedom)
+        found.append(state.value)
+        expected.append(-0.5 * (freedom * np.log(quad / freedom) + volume))
+    assert_allclose(found, expected)
+
+
+def test_coefficients_are_the_posterior_means_given_population_and_loadings():
+    data, _ = numbers()
+    moments = data.moments()
+    factor = moments.factor()
+    loadings = np.random.default_rng(2).normal(size=(6, 2))
+    state = SharedModel(factor, moments, 0.4).weigh(loadings, 0.5)
+    omega = loadings @ loadings.T + 0.4 * np.eye(6)
+    for t, found in enumerate(coefficients(factor, state)):
+        S, b = moments.primal()[t], moments.b[t]
+        gain = np.linalg.inv(np.linalg.inv(omega) + S)
+        assert_allclose(found, state.mean + gain @ (b - S @ state.mean), atol=1e-9)
+
+
+def test_the_climb_never_descends_and_ends_where_the_step_vanishes():
+    data, _ = numbers(n_tasks=40, n=20)
+    moments = data.moments()
+    factor = moments.factor()
+    start = projection_start(moments, 2)
+    model = SharedModel(factor, moments, 0.0)
+    values = [model.climb(start.loadings, 0.1, steps=k, tol=0.0).value for k in range(8)]
+    assert (np.diff(values) >= 0).all()
+    end = model.climb(start.loadings, 0.1, steps=500, tol=1e-12)
+    assert np.linalg.norm(end.move) < 1e-3 * np.linalg.norm(end.loadings)
+
+
+def test_best_own_is_at_its_maximum():
+    rng = np.random.default_rng(0)
+    data = make_unrelated_tasks(n_tasks=30, n_samples=15, n_features=6, random_state=0)
+    units = Scaling(np.zeros(6), np.ones(6), 0.0, 1.0)
+    rows = TaskData.build(
+        data.X.drop(columns="task").to_numpy(), data.y, data.X["task"].to_numpy(), 30, scaling=units
+    )
+    moments = rows.moments()
+    factor = moments.factor()
+    state = SharedModel(factor, moments, 1.0).weigh(rng.normal(size=(6, 1)), 1.0)
+    own = best_own(factor, moments, state)
+    mean = state.mean
+
+    def evidence(own):
+        quad = mean @ np.linalg.solve(np.eye(6) + state.loadings @ state.loadings.T, mean)
+        volume = 0.0
+        for t in range(30):
+            X, y = factor.rows[t], factor.targets[t] - factor.rows[t] @ mean
+            covariance = np.eye(len(X)) + X @ (state.loadings @ state.loadings.T + own * np.eye(6)) @ X.T
+            quad += y @ np.linalg.solve(covariance, y) + factor.rest[t]
+            volume += np.linalg.slogdet(covariance)[1]
+        freedom = moments.degrees_of_freedom
+        return -0.5 * (freedom * np.log(quad / freedom) + volume)
+
+    assert evidence(own) > max(evidence(own * 1.2), evidence(own / 1.2))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_workload_w1(seed):
+    """100 tasks of 50 rows, 100 features, rank 5 unknown: specification 1, excess error at most 0.30."""
+    data = make_shared_representation(random_state=seed)
+    model = SharedRepresentationRegressor(task="task").fit(data.X, data.y)
+    assert model.rank_ == 5
+    assert excess(model, data) <= 0.30
+    basis = model.representation_ * model._scaling.x_scale[:, None]
+    assert np.sin(subspace_angles(basis, data.representation)).max() < 0.35
+
+
+def test_unrelated_tasks_are_not_harmed():
+    ratios = []
+    for seed in range(3):
+        data = make_unrelated_tasks(n_tasks=60, n_samples=40, n_features=50, random_state=seed)
+        alone = IndependentRidge(task="task").fit(data.X, data.y)
+        shared = SharedRepresentationRegressor(task="task").fit(data.X, data.y)
+        ratios.append(excess(shared, data) / excess(alone, data))
+    assert np.mean(ratios) <= 1.02
+
+
+def test_adding_a_constant_to_a_task_changes_no_slope():  # A6
+    data = make_shared_representation(n_tasks=20, n_samples=15, n_features=5, rank=2, random_state=0)
+    shift = np.random.default_rng(0).normal(size=20)[data.X["task"]]
+    model = SharedRepresentationRegressor(rank=2, standardize=False, task="task")
+    before = model.fit(data.X, data.y).coef_
+    moved = data.X.copy()
+    moved[moved.columns[:-1]] += 10.0 * shift[:, None]
+    assert_allclose(model.fit(moved, data.y + shift).coef_, before, atol=1e-8)
+
+
+def test_a_weight_of_two_is_a_row_twice():  # A7
+    data = make_shared_representation(n_tasks=20, n_samples=15, n_features=5, rank=2, random_state=0)
+    twice = data.X["task"].to_numpy() == 3
+    model = SharedRepresentationRegressor(rank=2, task="task")
+    weighted = model.fit(data.X, data.y, sample_weight=1.0 + twice).coef_
+    repeated = model.fit(pd.concat((data.X, data.X[twice])), np.concatenate((data.y, data.y[twice]))).coef_
+    assert_allclose(weighted, repeated, atol=1e-8)
+
+
+def test_rotating_the_features_rotates_the_coefficients():  # A8
+    data = make_shared_representation(n_tasks=20, n_samples=15, n_features=5, rank=2, random_state=0)
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    model = SharedRepresentationRegressor(standardize=False, task="task")
+    before = model.fit(data.X, data.y).coef_
+    turned = pd.DataFrame(data.X.drop(columns="task").to_numpy() @ rotation).add_prefix("x").assign(task=data.X["task"])
+    assert_allclose(model.fit(turned, data.y).coef_, before @ rotation, atol=1e-7)
+
+
+def test_a_given_rank_reaches_the_evidence_of_the_path():
+    data = make_shared_representation(n_tasks=40, n_samples=20, n_features=10, rank=2, random_state=1)
+    auto = SharedRepresentationRegressor(task="task").fit(data.X, data.y)
+    given = SharedRepresentationRegressor(rank=2, task="task").fit(data.X, data.y)
+    assert auto.rank_ == 2
+    assert_allclose(given.result_.objective, auto.result_.objective, atol=1.0)
+    assert_allclose(given.coef_, auto.coef_, atol=0.05)
+
+
+def test_ninety_percent_intervals_hold_ninety_percent():
+    covered = []
+    for seed in range(4):
+        data = make_shared_representation(n_tasks=150, n_samples=25, n_features=20, rank=2, random_state=seed)
+        known = (data.X["task"] < 110).to_numpy()
+        few = data.X.groupby("task").cumcount().to_numpy() < 8
+        model = SharedRepresentationRegressor(task="task").fit(data.X[known], data.y[known])
+        model = model.adapt(data.X[~known & few], data.y[~known & few])
+        X, y = data.sample(40, random_state=seed + 100)
+        truth = (X.drop(columns="task").to_numpy() * data.coef[X["task"]]).sum(axis=1)
+        mean, std = model.predict(X, return_std=True)
+        _, wide = model.predict(X, return_std=True, observation_noise=True)
+        old = (X["task"] < 110).to_numpy()
+        inside, seen = np.abs(mean - truth) < 1.6449 * std, np.abs(mean - y) < 1.6449 * wide
+        covered.append([inside[old].mean(), inside[~old].mean(), seen[old].mean(), seen[~old].mean()])
+    known_tasks, new_tasks, known_rows, new_rows = np.mean(covered, axis=0)
+    assert 0.87 <= known_tasks <= 0.93
+    assert 0.87 <= new_tasks <= 0.93
+    assert 0.87 <= known_rows <= 0.93
+    assert 0.87 <= new_rows <= 0.93
+
+
+def test_fewer_tasks_than_the_rank_is_refused_with_the_remedy():
+    data = make_shared_representation(n_tasks=3, n_samples=20, n_features=6, rank=2, random_state=0)
+    with pytest.raises(InputError, match=r"rank=5 is more than min\(features, tasks - 1\) = 2"):
+        SharedRepresentationRegressor(rank=5, task="task").fit(data.X, data.y)
+
+
+@pytest.mark.parametrize("parameters", [{"rank": 1.5}, {"rank": -1}, {"n_splits": 1}, {"max_rank": "many"}])
+def test_parameters_are_checked(parameters):
+    data = make_shared_representation(n_tasks=5, n_samples=10, n_features=4, rank=2, random_state=0)
+    with pytest.raises(InputError, match=next(iter(parameters))):
+        SharedRepresentationRegressor(task="task", **parameters).fit(data.X, data.y)
+
+
+def test_settling_is_reported():
+    data, _ = numbers()
+    moments = data.moments()
+    start = projection_start(moments, 1)
+    once = fit_rank(moments.factor(), moments, start.loadings, start.own, start.ridge, rounds=1, tol=0.01)
+    assert not once.settled
