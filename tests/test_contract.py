@@ -179,7 +179,7 @@ def test_wide_data_is_one_task_a_response(method, data):
 
 @every_method
 def test_long_data_with_several_targets_is_refused(method, data):
-    with pytest.raises(InputError, match="2-D|1-D|two|columns"):
+    with pytest.raises(InputError, match=r"1d array.*task=None"):
         method(task="task").fit(data.X, np.column_stack((data.y, data.y)))
 
 

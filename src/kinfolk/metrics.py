@@ -22,7 +22,8 @@ def pointwise_loss(y: FloatArray, predicted: FloatArray, scoring: str = "squared
     [0.0, 4.0]
     """
     error = y - predicted
-    return error**2 if scoring == "squared_error" else np.abs(error)
+    loss: FloatArray = error**2 if scoring == "squared_error" else np.abs(error)
+    return loss
 
 
 def task_mean(values: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None) -> FloatArray:
@@ -35,9 +36,10 @@ def task_mean(values: FloatArray, codes: IntArray, n_tasks: int, weights: FloatA
     [2.0, nan, 5.0]
     """
     each = np.ones(len(values)) if weights is None else weights
-    total = np.bincount(codes, each, minlength=n_tasks).astype(float)
-    summed = np.bincount(codes, each * values, minlength=n_tasks).astype(float)
-    return np.divide(summed, total, out=np.full(n_tasks, np.nan), where=total > 0)
+    total = np.bincount(codes, each, minlength=n_tasks)
+    mean: FloatArray = np.full(n_tasks, np.nan)
+    np.divide(np.bincount(codes, each * values, minlength=n_tasks), total, out=mean, where=total > 0)
+    return mean
 
 
 def explained_variance(y: FloatArray, predicted: FloatArray, weights: FloatArray | None = None) -> float:
@@ -142,9 +144,7 @@ def transfer_gain(
     )
 
 
-def clustered_error(
-    difference: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None
-) -> float:
+def clustered_error(difference: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None) -> float:
     """Standard error of the mean of ``difference`` with whole tasks as the units; NaN with one task.
 
     Examples

@@ -81,9 +81,7 @@ def test_best_own_is_at_its_maximum():
     rng = np.random.default_rng(0)
     data = make_unrelated_tasks(n_tasks=30, n_samples=15, n_features=6, random_state=0)
     units = Scaling(np.zeros(6), np.ones(6), 0.0, 1.0)
-    rows = TaskData.build(
-        data.X.drop(columns="task").to_numpy(), data.y, data.X["task"].to_numpy(), 30, scaling=units
-    )
+    rows = TaskData.build(data.X.drop(columns="task").to_numpy(), data.y, data.X["task"].to_numpy(), 30, scaling=units)
     moments = rows.moments()
     factor = moments.factor()
     state = SharedModel(factor, moments, 1.0).weigh(rng.normal(size=(6, 1)), 1.0)

@@ -149,8 +149,10 @@ def _population_root(loadings: FloatArray, ridge: float) -> FloatArray:
 
 
 def best_ridge(state: State) -> float:
-    """One step of MacKay's fixed point for g: with v the part of R's position outside the loadings,
-    ``g <- g |v|^2 / (noise gamma)`` and gamma the number of its coordinates that the data determine.
+    """One step of MacKay's fixed point for g.
+
+    With v the position outside the loadings, ``g <- g |v|^2 / (noise gamma)``, gamma the number of its coordinates
+    that the data determine.
     """
     d = len(state.loadings)
     outside = state.position[:d]

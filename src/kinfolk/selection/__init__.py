@@ -1,7 +1,7 @@
-"""Choose between methods: one fair comparison, splits that know about tasks, helpers that carry the task column along."""
+"""Choose between methods: one fair comparison, splits that know about tasks, the task column carried along."""
 
-from kinfolk.selection.compare import compare
 from kinfolk.selection.comparison import Comparison
+from kinfolk.selection.cross_validate import compare
 from kinfolk.selection.splitters import FewShotSplit, LeaveTasksOut, TaskKFold
 from kinfolk.selection.stacking import stack_tasks
 from kinfolk.selection.task_aware import TaskAware

@@ -211,21 +211,19 @@ def _recommend(
 
 
 def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str) -> str:
-    rows = methods.set_index("method")
-    row, gain = rows.loc[recommended], float(rows.loc[recommended, "gain"])
-    alone = "fitting each task alone" if baseline == "IndependentRidge" else f"{baseline}"
-    if recommended == baseline:
-        against = f"the baseline: {'sharing brings nothing here' if baseline == 'IndependentRidge' else alone}"
+    records = {str(record["method"]): record for record in methods.to_dict("records")}
+    row, best = records[recommended], str(methods["method"].iloc[0])
+    alone = "fitting each task alone" if baseline == "IndependentRidge" else baseline
+    score = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}"
+    if near:
+        why = f"the simplest method within one paired standard error of the best ({best})"
     else:
-        against = f"{abs(gain):.0%} {'below' if gain >= 0 else 'above'} {alone}"
-    best = (
-        f"the simplest method within one paired standard error of the best ({rows.index[0]})"
-        if near
-        else "the smallest of all, and no simpler method is within one paired standard error"
-    )
-    counts = f"it helps {row['helped']:.0f}, leaves {row['unharmed']:.0f} unharmed and hurts {row['hurt']:.0f} tasks"
-    words = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}, {against}; {best}"
-    return f"{words}." if recommended == baseline else f"{words}; {counts}."
+        why = "the smallest of all, and no simpler method is within one paired standard error"
+    if recommended == baseline:
+        return f"{score}, the baseline itself ({alone}); {why}."
+    gain = float(row["gain"])
+    counts = f"it helps {row['helped']} tasks, leaves {row['unharmed']} unharmed and hurts {row['hurt']}"
+    return f"{score}, {abs(gain):.0%} {'below' if gain >= 0 else 'above'} {alone}; {why}; {counts}."
 
 
 def _plain(value: Any) -> Any:

@@ -95,13 +95,12 @@ def compare(
     """
     if scoring not in LOSSES:
         raise InputError(f"scoring must be one of {', '.join(map(repr, LOSSES))}; got {scoring!r}.")
+    check_regression_target(y)
     table = check_table(X, task=task)
     n_rows = len(table.features)
     targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
     weights = check_weights(sample_weight, n_rows=n_rows)
     wide = targets.ndim == 2
-    observed = targets[~np.isnan(targets)]
-    check_regression_target(observed)
     labels, codes = _tasks(table.labels, targets, task)
     estimators = _named(methods, task)
     splitter = _splitter(cv, task, wide, random_state)
@@ -149,7 +148,9 @@ def compare(
         baseline=baseline,
         failures=failures,
         scoring=scoring,
-        data_summary=data_summary(table.features, list(table.feature_names), *_observations(targets, codes), len(labels))
+        data_summary=data_summary(
+            table.features, list(table.feature_names), *_observations(targets, codes), len(labels)
+        )
         | {"untested_rows": int(n_rows - len(np.unique(tested)))},
         settings=_settings(task, splitter, scoring, random_state),
     )
@@ -211,7 +212,9 @@ def _named(methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | N
 def _splitter(cv: Any, task: str | int | None, wide: bool, random_state: int | None) -> Any:
     if not isinstance(cv, int):
         return cv
-    return (KFold if wide else TaskKFold)(cv, shuffle=True, random_state=random_state, **({} if wide else {"task": task}))
+    return (KFold if wide else TaskKFold)(
+        cv, shuffle=True, random_state=random_state, **({} if wide else {"task": task})
+    )
 
 
 def _make_population(estimators: dict[str, BaseEstimator]) -> dict[str, str]:
@@ -224,7 +227,9 @@ def _make_population(estimators: dict[str, BaseEstimator]) -> dict[str, str]:
         estimators[_POPULATION_BASELINE] = pooled
     for name in list(estimators):
         if not getattr(estimators[name], "has_population", True):
-            failures[name] = "has no prediction for a task without rows, and this cross-validation holds out whole tasks"
+            failures[name] = (
+                "has no prediction for a task without rows, and this cross-validation holds out whole tasks"
+            )
             del estimators[name]
         elif "unseen" in estimators[name].get_params(deep=False):
             estimators[name].set_params(unseen="population")

@@ -1,0 +1,65 @@
+"""The command line: one module per command, each with ``add_arguments(parser)`` and ``run(args)``."""
+
+import argparse
+import sys
+from importlib import import_module
+
+_COMMANDS = {
+    "compare": "compare the methods on a table, and say which to use and for which tasks sharing helps",
+    "fit": "fit one method to all rows and save the model",
+    "predict": "predict the rows of a table with a saved model",
+    "adapt": "teach a saved model new tasks from their few rows",
+    "describe": "say what a model file holds",
+    "datasets": "list the bundled tables, or write one to a file",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Default: what the process was called with.
+
+    Returns
+    -------
+    int
+        0 when done; 2 for arguments or data that cannot be used (with one message on stderr); 130 when interrupted.
+    """
+    parser = argparse.ArgumentParser(
+        prog="kinfolk",
+        description="Fit many related small data sets as kin, and see task by task whether sharing helped.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    for name, purpose in _COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        import_module(f"kinfolk.cli.{name}").add_arguments(command)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    if args.version:
+        from kinfolk import __version__
+
+        print(f"kinfolk {__version__}")
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 2
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from kinfolk.exceptions import InputError
+
+    try:
+        code: int = import_module(f"kinfolk.cli.{args.command}").run(args)
+    except InputError as error:
+        print(f"kinfolk {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"kinfolk {args.command}: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return code

@@ -1,0 +1,153 @@
+"""``kinfolk compare``: the main job."""
+
+import argparse
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+from kinfolk.cli._table import add_table_arguments, read
+
+if TYPE_CHECKING:
+    from kinfolk.selection import Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_table_arguments(parser)
+    parser.add_argument("--methods", default="all", metavar="A,B,...", help="methods to compare (default: all)")
+    parser.add_argument("--cv", type=int, default=5, metavar="K", help="folds inside the tasks (default: 5)")
+    parser.add_argument("--scoring", default="squared_error", choices=["squared_error", "absolute_error"])
+    parser.add_argument("--seed", type=int, default=0, help="deals the rows over the folds (default: 0)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="threads over methods and folds (default: 1)")
+    parser.add_argument("--report", metavar="FILE.html", help="write a self-contained HTML report")
+    parser.add_argument("--json", metavar="FILE.json", help="write all numbers as JSON")
+    parser.add_argument("--save", metavar="FILE.kin", help="fit the recommended method on all rows and save it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print, and write what was asked for."""
+    if args.cv < 2:
+        from kinfolk.exceptions import InputError
+
+        raise InputError(f"--cv must be at least 2; got {args.cv}.")
+    table = read(args)
+    from kinfolk.selection import compare
+
+    methods: Any = "all" if args.methods == "all" else [name.strip() for name in args.methods.split(",")]
+    comparison = _with_progress(
+        lambda progress: compare(
+            table.X,
+            table.y,
+            task=table.task,
+            methods=methods,
+            cv=args.cv,
+            scoring=args.scoring,
+            random_state=args.seed,
+            n_jobs=args.jobs,
+            progress=progress,
+            sample_weight=table.weights,
+        )
+    )
+    _print(comparison)
+    command = shlex.join(["kinfolk", *_words(args)])
+    from kinfolk.io.models import atomic_write, save_model
+
+    if args.json:
+        with atomic_write(args.json) as stream:
+            stream.write(json.dumps(comparison.to_dict() | {"command": command}, indent=1, allow_nan=False).encode())
+        print(f"Numbers: {args.json}")
+    if args.save:
+        save_model(comparison.best_estimator(), args.save)
+        print(f"Model: {args.save}")
+    if args.report:
+        from kinfolk.report import write_report
+
+        write_report(comparison, args.report, command=command)
+        print(f"Report: {args.report}")
+    return 0
+
+
+def _words(args: argparse.Namespace) -> list[str]:
+    """The command that gives this comparison again (without what it writes)."""
+    words = ["compare", args.table]
+    for name in ("task", "target", "features", "weights"):
+        if getattr(args, name) is not None:
+            words += [f"--{name}", getattr(args, name)]
+    defaults = {"methods": "all", "cv": 5, "scoring": "squared_error", "seed": 0}
+    for name, default in defaults.items():
+        if getattr(args, name) != default:
+            words += [f"--{name}", str(getattr(args, name))]
+    return [*words, *(["--drop-missing"] if args.drop_missing else [])]
+
+
+def _with_progress(job: Any) -> "Comparison":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("comparing", total=None)
+
+        def progress(done: int, total: int, what: str) -> None:
+            bar.update(line, completed=done, total=total, description=what)
+
+        comparison: Comparison = job(progress)
+        return comparison
+
+
+def _print(comparison: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    data = comparison.data_summary
+    rows = data["rows_per_task"]
+    console.print(
+        f"{data['n_rows']:,} rows, {data['n_tasks']:,} tasks of {rows['min']} to {rows['max']} rows "
+        f"(median {rows['median']:g}), {data['n_features']} features",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("method", overflow="fold")
+    for heading in ("R2", "within", "RMSE", "gain", "+/=/-", "secs"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in comparison.methods.to_dict("records"):
+        own = row["method"] == comparison.baseline
+        gain = "baseline" if own else f"{row['gain']:+.1%} ± {row['gain_se']:.1%}"
+        counts = "" if own else "/".join(str(row[word]) for word in ("helped", "unharmed", "hurt"))
+        cells = [f"{row['r2']:.3f}", f"{row['r2_within']:.3f}", f"{row['rmse']:.4g}", gain, counts]
+        style = "bold green" if row["method"] == comparison.recommended else ""
+        table.add_row(str(row["method"]), *cells, f"{row['fit_seconds']:.1f}", style=style)
+    console.print(table)
+    alone = "fitting each task alone" if comparison.baseline == "IndependentRidge" else comparison.baseline
+    console.print(
+        f"within: R2 within tasks. gain: error saved against {alone}, ± one paired standard error.\n"
+        "+/=/-: tasks helped, unharmed and hurt, by more than one of their own standard errors.",
+        style="dim",
+        highlight=False,
+    )
+    console.print(f"\nUse {comparison.reason}", highlight=False)
+    for line in _notes(comparison):
+        console.print(line, highlight=False)
+    sys.stdout.flush()
+
+
+def _notes(comparison: "Comparison") -> list[str]:
+    data = comparison.data_summary
+    notes = [f"Not fitted: {name}: {why}" for name, why in comparison.failures.items()]
+    if data["one_row_tasks"]:
+        one = data["one_row_tasks"] == 1
+        notes.append(f"{data['one_row_tasks']} task{' has' if one else 's have'} one row: fitted, but not tested.")
+    if data["constant_columns"]:
+        notes.append(f"Constant columns (they tell nothing): {', '.join(data['constant_columns'][:8])}")
+    if data["duplicated_columns"]:
+        pairs = [f"{name} = {first}" for name, first in data["duplicated_columns"][:8]]
+        notes.append(f"Duplicated columns: {', '.join(pairs)}")
+    hurt = comparison.tasks[
+        (comparison.tasks["method"] == comparison.recommended) & (comparison.tasks["verdict"] == "hurt")
+    ].sort_values("gain")
+    if len(hurt):
+        worst = [f"{task} ({gain:+.0%})" for task, gain in zip(hurt["task"][:8], hurt["gain"][:8], strict=True)]
+        notes.append(f"Better alone: {', '.join(worst)}{', ...' if len(hurt) > 8 else ''}")
+    return notes

@@ -1,0 +1,64 @@
+"""``kinfolk predict``: the rows of a table with a saved model."""
+
+import argparse
+import sys
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("model", metavar="MODEL.kin")
+    parser.add_argument("table", metavar="TABLE", help="a table with the columns that the model was fitted on")
+    parser.add_argument("--std", action="store_true", help="add the standard deviation of a new observation")
+    parser.add_argument(
+        "--unseen",
+        choices=["raise", "population"],
+        default="raise",
+        help="tasks the model has not seen (default: raise)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE.csv", help="default: standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict and write csv: the task, the prediction, and its standard deviation when asked for."""
+    import pandas as pd
+
+    from kinfolk.io import load_model
+    from kinfolk.io.models import atomic_write
+
+    model = load_model(args.model).set_params(unseen=args.unseen)
+    model._check_parameters()
+    X = columns_of(model, args.table)
+    mean, std = model.predict(X, return_std=True, observation_noise=True)
+    if mean.ndim == 2:
+        frame = pd.DataFrame(mean, columns=[f"prediction_{task}" for task in model.tasks_])
+        if args.std:
+            frame = frame.join(pd.DataFrame(std, columns=[f"std_{task}" for task in model.tasks_]))
+    else:
+        frame = pd.DataFrame({"task": X[model.task].to_numpy(), "prediction": mean})
+        if args.std:
+            frame["std"] = std
+    text = frame.to_csv(index=False)
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        with atomic_write(args.output) as stream:
+            stream.write(text.encode())
+        print(f"{len(frame):,} predictions: {args.output}")
+    return 0
+
+
+def columns_of(model: Any, path: str) -> Any:
+    """Read the columns that a model was fitted on, in its order; the others are ignored."""
+    from kinfolk.exceptions import InputError
+    from kinfolk.io import read_frame
+
+    frame = read_frame(path)
+    names = list(model.feature_names_in_)
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise InputError(
+            f"{path!r} lacks {len(missing)} of the {len(names)} columns that the model was fitted on: "
+            f"{', '.join(map(repr, missing[:8]))}."
+        )
+    return frame[names]

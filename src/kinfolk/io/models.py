@@ -1,0 +1,248 @@
+"""Models out and in: one zip of npy arrays and json, written atomically; loading executes nothing."""
+
+import json
+import math
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from kinfolk.base import TaskRegressor
+from kinfolk.exceptions import InputError, ModelFileError
+
+FORMAT_VERSION = 1
+_MODEL = "model.json"
+
+
+def save_model(estimator: TaskRegressor, path: str | Path) -> None:
+    """Write a fitted model to one file.
+
+    The file holds the class name, its parameters, and what it has learned: arrays as npy, the rest as json. No row of
+    the training data is in it. It is written beside its place and then moved there, so that an interrupted
+    write leaves what was there before.
+
+    Parameters
+    ----------
+    estimator : fitted kinfolk estimator
+    path : str or Path
+        By convention ``something.kin``.
+
+    Raises
+    ------
+    InputError
+        A parameter cannot be stored as json.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from kinfolk import PooledRidge, load_model, save_model
+    >>> from kinfolk.datasets import load_ames
+    >>> ames = load_ames()
+    >>> model = PooledRidge(task=ames.task).fit(ames.X, ames.y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, os.path.join(folder, "prices.kin"))
+    ...     again = load_model(os.path.join(folder, "prices.kin"))
+    >>> bool((again.predict(ames.X) == model.predict(ames.X)).all())
+    True
+    """
+    import kinfolk
+
+    arrays: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
+    for name, value in estimator._get_state().items():
+        is_numbers = isinstance(value, np.ndarray) and value.dtype != object
+        (arrays if is_numbers else plain)[name] = value if is_numbers else _plain(value, name)
+    parameters = {name: _plain(value, name) for name, value in estimator.get_params(deep=False).items()}
+    description = {
+        "format": FORMAT_VERSION,
+        "kinfolk": kinfolk.__version__,
+        "class": type(estimator).__name__,
+        "parameters": parameters,
+        "state": plain,
+        "arrays": sorted(arrays),
+    }
+    with atomic_write(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_MODEL, json.dumps(description, indent=1))
+        for name in sorted(arrays):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+
+
+def load_model(path: str | Path, *, max_bytes: int = 4 * 2**30) -> Any:
+    """Read a model that `save_model` has written.
+
+    Parameters
+    ----------
+    path : str or Path
+    max_bytes : int, default=4 GiB
+        Refuse files that would unpack to more.
+
+    Returns
+    -------
+    estimator
+        Fitted, as it was saved.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing, damaged, too large, of another format version, or of a class or content that this version
+        of kinfolk does not know. Nothing in the file is ever executed.
+    """
+    description, arrays = _read(Path(path), max_bytes)
+    import kinfolk
+
+    classes = {method.__name__: method for method in kinfolk.all_estimators()}
+    name = description["class"]
+    if name not in classes:
+        raise ModelFileError(f"{str(path)!r} holds a {name!r}, which is not a method of kinfolk {kinfolk.__version__}.")
+    try:
+        estimator = classes[name](**description["parameters"])
+        estimator._set_state(description["state"] | arrays)
+    except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
+        raise ModelFileError(
+            f"{str(path)!r} does not describe a {name} that this version knows ({type(error).__name__}: {error}); "
+            f"it was written by kinfolk {description['kinfolk']}, this is {kinfolk.__version__}."
+        ) from error
+    return estimator
+
+
+def read_description(path: str | Path, *, max_bytes: int = 4 * 2**30) -> dict[str, Any]:
+    """What a model file says of itself: class, parameters, version, and the shapes of its arrays."""
+    description, arrays = _read(Path(path), max_bytes)
+    return description | {"arrays": {name: list(array.shape) for name, array in arrays.items()}}
+
+
+class atomic_write:
+    """Open a temporary file beside ``path`` for writing bytes; on success it takes the place of ``path``."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __enter__(self) -> IO[bytes]:
+        if not self.path.parent.is_dir():
+            raise InputError(f"There is no folder {str(self.path.parent)!r} to write {self.path.name!r} into.")
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        self.temporary = Path(name)
+        self.stream = os.fdopen(handle, "wb")
+        return self.stream
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is None:
+            self.stream.flush()
+            os.fsync(self.stream.fileno())
+        self.stream.close()
+        if kind is None:
+            self.temporary.chmod(0o666 & ~_umask())
+            self.temporary.replace(self.path)
+        else:
+            self.temporary.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Value as json can hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item, name) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise InputError(f"{name}={value!r} cannot be stored in a model file: use a number, text or None.")
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"float"} and value["float"] in ("inf", "-inf", "nan"):
+        return float(value["float"])
+    return value
+
+
+def _read(path: Path, max_bytes: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not path.is_file():
+        raise ModelFileError(f"There is no model file {str(path)!r}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            size = sum(info.file_size for info in members.values())
+            if size > max_bytes:
+                raise ModelFileError(f"{str(path)!r} would unpack to {size:,} bytes; the limit is {max_bytes:,}.")
+            if _MODEL not in members:
+                raise ModelFileError(f"{str(path)!r} is not a kinfolk model: it holds no {_MODEL}.")
+            description = _description(json.loads(_bytes(archive, members[_MODEL])), path)
+            expected = {f"{name}.npy" for name in description["arrays"]} | {_MODEL}
+            if set(members) != expected:
+                strange = sorted(set(members) ^ expected)
+                raise ModelFileError(f"{str(path)!r} holds or lacks parts that were not expected: {strange[:5]}.")
+            arrays = {name: _array(archive, members[f"{name}.npy"], path) for name in description["arrays"]}
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+        NotImplementedError,
+    ) as error:
+        raise ModelFileError(f"{str(path)!r} is not a kinfolk model or is damaged: {error}.") from error
+    return description, arrays
+
+
+def _bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as stream:
+        content = stream.read(member.file_size + 1)
+    if len(content) != member.file_size:
+        raise zipfile.BadZipFile(f"{member.filename} is not as long as it says")
+    return content
+
+
+def _description(found: Any, path: Path) -> dict[str, Any]:
+    kinds = {"format": int, "kinfolk": str, "class": str, "parameters": dict, "state": dict, "arrays": list}
+    if not isinstance(found, dict) or found.get("format") != FORMAT_VERSION:
+        version = found.get("format") if isinstance(found, dict) else None
+        raise ModelFileError(
+            f"{str(path)!r} has format version {version!r}; this version of kinfolk reads {FORMAT_VERSION}. "
+            "Update kinfolk, or save the model again with this version."
+        )
+    wrong = [name for name, kind in kinds.items() if not isinstance(found.get(name), kind)]
+    if wrong or not all(isinstance(name, str) for name in found["arrays"]):
+        raise ModelFileError(
+            f"{str(path)!r} is not a kinfolk model: {_MODEL} has no valid {', '.join(wrong) or 'arrays'}."
+        )
+    for part in ("parameters", "state"):
+        found[part] = {name: _from_plain(value) for name, value in found[part].items()}
+    if isinstance(found["state"].get("tasks"), list):
+        found["state"]["tasks"] = np.array(found["state"]["tasks"], dtype=object)
+    return found
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Any:
+    """Read one npy member, after its header has been held against the member's size."""
+    with archive.open(member) as stream:
+        try:
+            version = npy.read_magic(stream)
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, fortran, dtype = read_header(stream)
+        except ValueError as error:
+            raise ModelFileError(f"{str(path)!r}: {member.filename} is not an array: {error}.") from error
+        if dtype.hasobject or dtype.kind not in "fiub":
+            raise ModelFileError(f"{str(path)!r}: {member.filename} holds {dtype}, not numbers; nothing was read.")
+        needed = math.prod(shape) * dtype.itemsize
+        if needed + stream.tell() != member.file_size:
+            raise ModelFileError(
+                f"{str(path)!r}: {member.filename} says it has shape {shape}, which does not fit its "
+                f"{member.file_size} bytes."
+            )
+        content = stream.read(needed)
+    flat = np.frombuffer(content, dtype=dtype)
+    return flat.reshape(shape, order="F" if fortran else "C").copy()

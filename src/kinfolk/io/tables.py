@@ -1,0 +1,264 @@
+"""Read a table from a file, and choose its task, target and feature columns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from kinfolk._typing import FloatArray
+from kinfolk.datasets import DATASETS
+from kinfolk.exceptions import InputError
+from kinfolk.validation import list_rows
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
+_BLANK = {"", "na", "n/a", "nan", "null", "none", "-", ".", "?"}
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table, ready for ``fit(X, y)``.
+
+    Attributes
+    ----------
+    X : DataFrame
+        Features, and the task column last when there is one.
+    y : Series, or DataFrame of several targets (wide data)
+    task : str or None
+    weights : (n,) array or None
+    left_out : list of str
+        Columns that are not numeric and were not asked for.
+    dropped : int
+        Rows dropped because a cell was missing.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series | pd.DataFrame
+    task: str | None
+    weights: FloatArray | None
+    left_out: list[str]
+    dropped: int
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a csv, tsv (also .gz), parquet or feather file; or a bundled set by its name.
+
+    Raises
+    ------
+    InputError
+        The file is missing, of another kind, damaged or empty, or two of its columns have the same name.
+    """
+    if str(path) in DATASETS:
+        return DATASETS[str(path)]().frame
+    path = Path(path)
+    suffix = next((s.lower() for s in reversed(path.suffixes) if s.lower() != ".gz"), "")
+    if suffix not in _SEPARATORS | _BINARY:
+        raise InputError(
+            f"Cannot tell what kind of table {str(path)!r} is: expected a name ending in "
+            f".csv, .tsv, .parquet or .feather, or a bundled set ({', '.join(DATASETS)})."
+        )
+    if not path.is_file():
+        raise InputError(f"There is no file {str(path)!r}. Bundled sets: {', '.join(DATASETS)}.")
+    try:
+        if suffix in _SEPARATORS:
+            header = pd.read_csv(path, sep=_SEPARATORS[suffix], header=None, nrows=1, dtype=str)
+            _refuse_repeated(header.iloc[0].tolist(), path)
+            frame = pd.read_csv(path, sep=_SEPARATORS[suffix], low_memory=False)
+        else:
+            frame = _BINARY[suffix](path)
+            _refuse_repeated(list(frame.columns), path)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise InputError(f"{str(path)!r} could not be read as {suffix[1:]}: {error}") from error
+    if frame.empty:
+        raise InputError(f"The table {str(path)!r} is empty: it has {len(frame.columns)} columns and no rows.")
+    return frame
+
+
+def read_table(
+    path: str | Path,
+    *,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    weights: str | None = None,
+    drop_missing: bool = False,
+) -> TableFile:
+    """Read a table and take its columns apart.
+
+    Parameters
+    ----------
+    path : str or Path
+        A csv, tsv, parquet or feather file, or the name of a bundled set, whose task and target are then the default.
+    task : str, optional
+        Column with the task labels. None with several targets: wide data, each target a task.
+    target : str or list of str
+        Column or columns to predict.
+    features : list of str, optional
+        Default: all other columns that are numeric; the rest are listed in ``left_out``. A column that is mostly
+        numbers but holds some text is an error, not a column to leave out.
+    weights : str, optional
+        Column with row weights.
+    drop_missing : bool, default=False
+        Drop the rows with a missing cell in a column that is used.
+
+    Returns
+    -------
+    TableFile
+
+    Raises
+    ------
+    InputError
+        Naming the column, the first five rows (counted from 0, header not counted), the rule and the remedy.
+
+    Examples
+    --------
+    >>> from kinfolk import read_table
+    >>> table = read_table("ames")
+    >>> table.task, table.y.name, len(table.X)
+    ('neighborhood', 'log_price', 2930)
+    """
+    frame = read_frame(path)
+    if str(path) in DATASETS:
+        known = DATASETS[str(path)]()
+        task = known.task if task is None else task
+        target = known.target if target is None else target
+    if target is None:
+        raise InputError(f"Name the column to predict with --target. Columns: {_listed(frame)}.")
+    targets = [target] if isinstance(target, str) else list(target)
+    if task is None and len(targets) == 1:
+        raise InputError(
+            f"Name the column that says which task a row belongs to with --task (or several --target columns, each a "
+            f"task). Columns: {_listed(frame)}."
+        )
+    special = [*targets, *([task] if task else []), *([weights] if weights else [])]
+    _check_names(frame, [*special, *(features or [])])
+    both = sorted(set(special) & set(features or []))
+    if both or len(set(special)) < len(special):
+        raise InputError(f"Column(s) {', '.join(map(repr, both or special))} cannot be two things at once.")
+    others = list(features) if features is not None else [name for name in frame.columns if name not in special]
+    numeric, left_out = _numeric(frame, others, asked=features is not None)
+    if not numeric:
+        raise InputError(f"No feature column is left: none of {_listed(frame[others])} is numeric.")
+    values = frame[[*numeric, *([task] if task else []), *targets, *([weights] if weights else [])]].copy()
+    for name in numeric:
+        values[name] = _as_numbers(values[name])
+    for name in [*targets, *([weights] if weights else [])]:
+        if not _is_class(values[name]):
+            values[name] = _as_numbers(values[name], what="weights" if name == weights else "target")
+    values, dropped = _without_missing(values, targets, task, drop_missing)
+    return TableFile(
+        X=values[[*numeric, *([task] if task else [])]],
+        y=values[targets[0]] if len(targets) == 1 else values[targets],
+        task=task,
+        weights=None if weights is None else values[weights].to_numpy(dtype=float),
+        left_out=left_out,
+        dropped=dropped,
+    )
+
+
+def _refuse_repeated(names: list[Any], path: Path) -> None:
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"Column name(s) {', '.join(map(repr, twice))} stand twice in {str(path)!r}: rename one.")
+
+
+def _listed(frame: pd.DataFrame) -> str:
+    names = [str(name) for name in frame.columns]
+    return ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+
+
+def _check_names(frame: pd.DataFrame, names: list[str]) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        hints = []
+        for name in missing:
+            close = get_close_matches(name, [str(column) for column in frame.columns], n=1)
+            hints.append(f"{name!r}" + (f" (did you mean {close[0]!r}?)" if close else ""))
+        raise InputError(f"There is no column {', '.join(hints)}. Columns: {_listed(frame)}.")
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+
+
+def _is_class(column: pd.Series) -> bool:
+    """Whether a column is text through and through: a class, which the check of the target explains."""
+    return not _is_number(column) and bool(pd.to_numeric(column, errors="coerce").notna().mean() < 0.5)
+
+
+def _numeric(frame: pd.DataFrame, names: list[str], *, asked: bool) -> tuple[list[str], list[str]]:
+    """Names of the columns that are numbers (or mostly: their text is an error later), and of the others."""
+    numeric, left_out = [], []
+    for name in names:
+        column = frame[name]
+        mostly = _is_number(column) or (
+            not isinstance(column.dtype, pd.CategoricalDtype)
+            and not pd.api.types.is_datetime64_any_dtype(column)
+            and bool(pd.to_numeric(column.dropna(), errors="coerce").notna().mean() >= 0.5)
+        )
+        if not (asked or mostly) or column.isna().all():
+            left_out.append(str(name))
+        else:
+            numeric.append(name)
+    return numeric, left_out
+
+
+def _as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
+    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells."""
+    if _is_number(column):
+        return column.astype(float)
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    text = column.astype("string").str.strip().str.lower()
+    blank = column.isna() | text.isin(_BLANK)
+    wrong = (numbers.isna() & ~blank).to_numpy(dtype=bool)
+    if wrong.any():
+        leave = (
+            f", or leave it out: name the others with --features without {column.name!r}" if what == "feature" else ""
+        )
+        raise InputError(
+            f"The {what} column {column.name!r} holds text, {list_rows(wrong, column.to_numpy(dtype=object))} "
+            f"(rows counted from 0, header not counted). A {what} must be a number in every row: mend the cells"
+            f"{leave}."
+        )
+    return numbers
+
+
+def _without_missing(
+    values: pd.DataFrame, targets: list[str], task: str | None, drop_missing: bool
+) -> tuple[pd.DataFrame, int]:
+    """Refuse missing and infinite cells, or drop their rows; responses of wide data may be missing."""
+    may_be_missing = targets if task is None else []
+    bad = {}
+    for name in values.columns:
+        column = values[name]
+        missing = column.isna().to_numpy()
+        infinite = (
+            np.isinf(column.to_numpy(dtype=float)) if pd.api.types.is_float_dtype(column) else np.zeros_like(missing)
+        )
+        if name in may_be_missing:
+            missing = np.zeros_like(missing)
+        if (missing | infinite).any():
+            bad[name] = (missing, infinite)
+    if not bad:
+        return values, 0
+    rows = np.logical_or.reduce([missing | infinite for missing, infinite in bad.values()])
+    if drop_missing:
+        if rows.all():
+            raise InputError("Every row has a missing cell: --drop-missing would leave nothing. Use fewer --features.")
+        return values[~rows].reset_index(drop=True), int(rows.sum())
+    lines = []
+    for name, (missing, infinite) in bad.items():
+        kind = " and ".join(
+            [*(["missing (NaN)"] if missing.any() else []), *(["infinite (inf)"] if infinite.any() else [])]
+        )
+        what = "task" if name == task else "target" if name in targets else "column"
+        lines.append(f"{what} {name!r}: {kind} cells in {list_rows(missing | infinite)}")
+    raise InputError(
+        f"{'; '.join(lines)} (rows counted from 0, header not counted). Every cell that is used must hold a finite "
+        f"value: mend them, or drop the {int(rows.sum())} rows with --drop-missing."
+    )
