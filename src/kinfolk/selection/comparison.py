@@ -173,11 +173,13 @@ class Comparison:
 
     def best_estimator(self, refit: bool = True) -> Any:
         """Return the recommended method, fitted on all rows (``refit=False``: not fitted)."""
-        estimator = clone(self.estimators[self.recommended])
-        if not refit:
-            return estimator
+        return self.refit(self.recommended) if refit else clone(self.estimators[self.recommended])
+
+    def refit(self, method: str) -> Any:
+        """Return one of the methods compared, fitted on all rows."""
         X, y, sample_weight = self.data
-        return estimator.fit(X, y) if sample_weight is None else estimator.fit(X, y, sample_weight=sample_weight)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return clone(self.estimators[method]).fit(X, y, **weights)
 
     def __str__(self) -> str:
         shown = self.methods.drop(columns="loss")

@@ -1,0 +1,99 @@
+"""Everything that the report shows, as one dict of plain values."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kinfolk.base import TaskRegressor
+from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
+from kinfolk.selection import Comparison
+
+_LISTED = 8  # tasks in the tables of the most helped and the worst hurt
+
+
+def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str, Any]:
+    """Collect what the report shows; only numbers, texts, lists and dicts, ready for JSON.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    command : str, optional
+        The command that made it; default: the call in Python.
+
+    Returns
+    -------
+    dict
+        ``comparison`` (as `Comparison.to_dict`), ``shown`` (the method whose tasks are shown beside the baseline: the
+        recommended one, or the best other one when the baseline itself is recommended), ``headline``, ``tasks`` (one
+        dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
+        method fitted on all rows, None for methods without coefficients), ``command``.
+    """
+    found = comparison.to_dict()
+    shown = comparison.recommended
+    if shown == comparison.baseline:
+        others = [str(name) for name in comparison.methods["method"] if name != comparison.baseline]
+        shown = others[0] if others else shown
+    tasks = comparison.tasks[(comparison.tasks["method"] == shown) & (comparison.tasks["n_tested"] > 0)]
+    tasks = tasks.sort_values("gain", kind="stable")
+    rows = [row for row in found["tasks"] if row["method"] == shown and row["n_tested"] > 0]
+    order = {str(task): place for place, task in enumerate(tasks["task"])}
+    rows.sort(key=lambda row: order[str(row["task"])])
+    settings = comparison.settings
+    call = f"kinfolk.compare(X, y, task={settings['task']!r}, random_state={settings['random_state']!r})"
+    return {
+        "comparison": found,
+        "shown": shown,
+        "headline": _headline(comparison),
+        "tasks": rows,
+        "helped": [row for row in reversed(rows) if row["verdict"] == "helped"][:_LISTED],
+        "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
+        "model": _model(comparison, shown),
+        "command": command or call,
+    }
+
+
+def _headline(comparison: Comparison) -> str:
+    records = comparison.methods.to_dict("records")
+    record = next(record for record in records if record["method"] == comparison.recommended)
+    alone = "fitting each task alone" if comparison.baseline == "IndependentRidge" else comparison.baseline
+    if comparison.recommended == comparison.baseline:
+        return f"Stay with {comparison.recommended}: no other method is clearly better than {alone}."
+    tested = int(record["helped"] + record["unharmed"] + record["hurt"])
+    return (
+        f"{comparison.recommended} has an error {float(record['gain']):.0%} below {alone}. "
+        f"It helps {int(record['helped'])} of {tested} tasks and hurts {int(record['hurt'])}."
+    )
+
+
+def _model(comparison: Comparison, shown: str) -> dict[str, Any] | None:
+    """Shrinkage and spectrum of the shown method, fitted on all rows beside the independent fit."""
+    estimator = comparison.estimators[shown]
+    if not isinstance(estimator, TaskRegressor) or "IndependentRidge" not in comparison.estimators:
+        return None
+    fitted, alone = comparison.refit(shown), comparison.refit("IndependentRidge")
+    coef, own = fitted.result_.posterior.mean[:, 1:], alone.result_.posterior.mean[:, 1:]
+    population = fitted.result_.posterior.prior.mean[1:] if fitted.has_population else np.zeros(coef.shape[1])
+    values = singular_values(coef)
+    pulled = shrinkage(coef, own, population)
+    rows = comparison.tasks[comparison.tasks["method"] == shown].set_index("task").loc[list(fitted.tasks_), "n_rows"]
+    return {
+        "shrinkage": [None if np.isnan(value) else float(value) for value in pulled],
+        "n_rows": [int(n) for n in rows],
+        "median_shrinkage": None if np.isnan(pulled).all() else float(np.nanmedian(pulled)),
+        "singular_values": [float(value) for value in values],
+        "singular_values_alone": [float(value) for value in singular_values(own)],
+        "effective_rank": effective_rank(values),
+        "effective_rank_alone": effective_rank(singular_values(own)),
+        "largest": _largest(fitted),
+    }
+
+
+def _largest(fitted: TaskRegressor) -> list[dict[str, Any]]:
+    """The features with the largest population coefficients, in standard deviations of the target."""
+    if not fitted.has_population:
+        return []
+    population = pd.Series(fitted.result_.posterior.prior.mean[1:], index=fitted.feature_names_)
+    spread = pd.Series(fitted.result_.posterior.mean[:, 1:].std(axis=0), index=fitted.feature_names_)
+    names = population.abs().sort_values(ascending=False).index[:8]
+    return [{"feature": str(n), "population": float(population[n]), "spread": float(spread[n])} for n in names]
