@@ -3,7 +3,6 @@
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import fields
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -15,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
-from kinfolk.posterior import GaussianPrior, Posterior
-from kinfolk.result import FitResult, Status
+from kinfolk.posterior import Posterior
+from kinfolk.result import FitResult
 from kinfolk.tasks import Scaling, TaskData
 from kinfolk.validation import (
     Table,
@@ -271,60 +270,6 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = self.task is None
         return tags
-
-    def _get_state(self) -> dict[str, Any]:
-        """Everything that `fit` learned, as arrays, numbers, texts and lists; no row of the training data."""
-        check_is_fitted(self)
-        posterior, result = self.result_.posterior, self.result_
-        state: dict[str, Any] = {
-            "tasks": self.tasks_,
-            "feature_names": self.feature_names_,
-            "feature_names_in": list(getattr(self, "feature_names_in_", [])),
-            "n_features_in": self.n_features_in_,
-            "task_position": self._task_position,
-            "wide": self._wide,
-            "mean": posterior.mean,
-            "noise_variance": posterior.noise_variance,
-            "covariance": posterior.covariance,
-            "status": result.status.name,
-            "n_iter": result.n_iter,
-            "objective": result.objective,
-            "history": np.array(result.history),
-        }
-        state |= {f"prior.{f.name}": getattr(posterior.prior, f.name) for f in fields(posterior.prior)}
-        state |= {f"scaling.{f.name}": getattr(self._scaling, f.name) for f in fields(self._scaling)}
-        state |= {f"details.{name}": values for name, values in result.details.items()}
-        return state | {f"learned.{name}": getattr(self, name) for name in self._learned()}
-
-    def _set_state(self, state: dict[str, Any]) -> None:
-        """Become the fitted estimator that `_get_state` described."""
-
-        def part(prefix: str) -> dict[str, Any]:
-            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-        self.tasks_ = state["tasks"]
-        self.feature_names_ = list(state["feature_names"])
-        if state["feature_names_in"]:
-            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
-        self.n_features_in_ = state["n_features_in"]
-        self._task_position, self._wide = state["task_position"], state["wide"]
-        posterior = Posterior(
-            state["mean"],
-            state["noise_variance"],
-            GaussianPrior(**part("prior.")),
-            given_covariance=state["covariance"],
-        )
-        result = FitResult(
-            posterior,
-            Status[state["status"]],
-            state["n_iter"],
-            state["objective"],
-            tuple(state["history"].tolist()),
-            part("details."),
-        )
-        self._publish(result, Scaling(**part("scaling.")))
-        for name, value in part("learned.").items():
-            setattr(self, name, value)
 
     def _learned(self) -> list[str]:
         """Names of the attributes that this method's own fit sets, beside those of every method."""

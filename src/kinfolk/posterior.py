@@ -175,9 +175,10 @@ class Posterior:
         """Variance ``(n,)`` of the regression function of task ``codes[i]`` at ``X[i]`` (without observation noise)."""
         U = np.concatenate((np.ones((len(X), 1)), X), axis=1)
         order = np.argsort(codes, kind="stable")
-        present, starts = np.unique(codes[order], return_index=True)
+        ends = np.searchsorted(codes[order], np.arange(len(self.mean)), side="right")
         variance = np.empty(len(X))
-        for t, rows in zip(present, np.split(order, starts[1:]), strict=True):
+        for t in np.unique(codes):
+            rows = order[ends[t - 1] if t else 0 : ends[t]]
             variance[rows] = ((U[rows] @ self.covariance[t]) * U[rows]).sum(axis=1)
         return np.maximum(variance, 0.0)
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.cli._table import add_table_arguments, read
@@ -27,10 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print, and write what was asked for."""
-    if args.cv < 2:
-        from kinfolk.exceptions import InputError
-
-        raise InputError(f"--cv must be at least 2; got {args.cv}.")
+    _check(args)
     table = read(args)
     from kinfolk.selection import compare
 
@@ -51,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     )
     _print(comparison)
     command = shlex.join(["kinfolk", *_words(args)])
-    from kinfolk.io.models import atomic_write, save_model
+    from kinfolk.io.atomic import atomic_write
+    from kinfolk.io.models import save_model
 
     if args.json:
         with atomic_write(args.json) as stream:
@@ -66,6 +65,19 @@ def run(args: argparse.Namespace) -> int:
         write_report(comparison, args.report, command=command)
         print(f"Report: {args.report}")
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what would fail only after the work is done."""
+    from kinfolk.exceptions import InputError
+
+    if args.cv < 2:
+        raise InputError(f"--cv must be at least 2; got {args.cv}.")
+    if args.jobs == 0:
+        raise InputError("--jobs must be a number of threads, or -1 for all; got 0.")
+    for name in filter(None, (args.report, args.json, args.save)):
+        if not Path(name).parent.is_dir():
+            raise InputError(f"There is no folder {str(Path(name).parent)!r} to write {Path(name).name!r} into.")
 
 
 def _words(args: argparse.Namespace) -> list[str]:
@@ -101,6 +113,8 @@ def _print(comparison: "Comparison") -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:
+        console.width = 110
     data = comparison.data_summary
     rows = data["rows_per_task"]
     console.print(
@@ -108,7 +122,7 @@ def _print(comparison: "Comparison") -> None:
         f"(median {rows['median']:g}), {data['n_features']} features",
         highlight=False,
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
     table.add_column("method", overflow="fold")
     for heading in ("R2", "within", "RMSE", "gain", "+/=/-", "secs"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -13,7 +13,7 @@ def run(args: argparse.Namespace) -> int:
     """List the tables, or describe and write one."""
     from kinfolk.datasets import DATASETS
     from kinfolk.exceptions import InputError
-    from kinfolk.io.models import atomic_write
+    from kinfolk.io.atomic import atomic_write
 
     if args.name is None and args.save is not None:
         raise InputError(f"Say which table to save: {', '.join(DATASETS)}.")

@@ -24,12 +24,15 @@ def run(args: argparse.Namespace) -> int:
     import pandas as pd
 
     from kinfolk.io import load_model
-    from kinfolk.io.models import atomic_write
+    from kinfolk.io.atomic import atomic_write
 
     model = load_model(args.model).set_params(unseen=args.unseen)
     model._check_parameters()
     X = columns_of(model, args.table)
-    mean, std = model.predict(X, return_std=True, observation_noise=True)
+    if args.std:
+        mean, std = model.predict(X, return_std=True, observation_noise=True)
+    else:
+        mean, std = model.predict(X), None
     if mean.ndim == 2:
         frame = pd.DataFrame(mean, columns=[f"prediction_{task}" for task in model.tasks_])
         if args.std:

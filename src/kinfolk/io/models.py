@@ -2,17 +2,17 @@
 
 import json
 import math
-import os
-import tempfile
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError, ModelFileError
+from kinfolk.io.atomic import atomic_write
+from kinfolk.io.state import get_state, set_state
 
 FORMAT_VERSION = 1
 _MODEL = "model.json"
@@ -53,7 +53,7 @@ def save_model(estimator: TaskRegressor, path: str | Path) -> None:
 
     arrays: dict[str, Any] = {}
     plain: dict[str, Any] = {}
-    for name, value in estimator._get_state().items():
+    for name, value in get_state(estimator).items():
         is_numbers = isinstance(value, np.ndarray) and value.dtype != object
         (arrays if is_numbers else plain)[name] = value if is_numbers else _plain(value, name)
     parameters = {name: _plain(value, name) for name, value in estimator.get_params(deep=False).items()}
@@ -101,7 +101,7 @@ def load_model(path: str | Path, *, max_bytes: int = 4 * 2**30) -> Any:
         raise ModelFileError(f"{str(path)!r} holds a {name!r}, which is not a method of kinfolk {kinfolk.__version__}.")
     try:
         estimator = classes[name](**description["parameters"])
-        estimator._set_state(description["state"] | arrays)
+        set_state(estimator, description["state"] | arrays)
     except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
         raise ModelFileError(
             f"{str(path)!r} does not describe a {name} that this version knows ({type(error).__name__}: {error}); "
@@ -114,38 +114,6 @@ def read_description(path: str | Path, *, max_bytes: int = 4 * 2**30) -> dict[st
     """What a model file says of itself: class, parameters, version, and the shapes of its arrays."""
     description, arrays = _read(Path(path), max_bytes)
     return description | {"arrays": {name: list(array.shape) for name, array in arrays.items()}}
-
-
-class atomic_write:
-    """Open a temporary file beside ``path`` for writing bytes; on success it takes the place of ``path``."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-
-    def __enter__(self) -> IO[bytes]:
-        if not self.path.parent.is_dir():
-            raise InputError(f"There is no folder {str(self.path.parent)!r} to write {self.path.name!r} into.")
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        self.temporary = Path(name)
-        self.stream = os.fdopen(handle, "wb")
-        return self.stream
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        if kind is None:
-            self.stream.flush()
-            os.fsync(self.stream.fileno())
-        self.stream.close()
-        if kind is None:
-            self.temporary.chmod(0o666 & ~_umask())
-            self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -1,5 +1,8 @@
 """Read a table from a file, and choose its task, target and feature columns."""
 
+import gzip
+import warnings
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +20,15 @@ from kinfolk.validation import list_rows
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
+_DAMAGED = (
+    pd.errors.EmptyDataError,
+    pd.errors.ParserError,
+    UnicodeDecodeError,
+    pa.ArrowInvalid,
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+)
 _BLANK = {"", "na", "n/a", "nan", "null", "none", "-", ".", "?"}
 
 
@@ -68,11 +80,16 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         if suffix in _SEPARATORS:
             header = pd.read_csv(path, sep=_SEPARATORS[suffix], header=None, nrows=1, dtype=str)
             _refuse_repeated(header.iloc[0].tolist(), path)
-            frame = pd.read_csv(path, sep=_SEPARATORS[suffix], low_memory=False)
+            with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+                frame = pd.read_csv(path, sep=_SEPARATORS[suffix], low_memory=False, index_col=False)
         else:
             frame = _BINARY[suffix](path)
             _refuse_repeated(list(frame.columns), path)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+    except pd.errors.ParserWarning as error:
+        raise InputError(
+            f"Rows of {str(path)!r} have more cells than the header has names: mend header or rows."
+        ) from error
+    except _DAMAGED as error:
         raise InputError(f"{str(path)!r} could not be read as {suffix[1:]}: {error}") from error
     if frame.empty:
         raise InputError(f"The table {str(path)!r} is empty: it has {len(frame.columns)} columns and no rows.")
@@ -137,13 +154,18 @@ def read_table(
         )
     special = [*targets, *([task] if task else []), *([weights] if weights else [])]
     _check_names(frame, [*special, *(features or [])])
-    both = sorted(set(special) & set(features or []))
-    if both or len(set(special)) < len(special):
-        raise InputError(f"Column(s) {', '.join(map(repr, both or special))} cannot be two things at once.")
+    used = [*special, *(features or [])]
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature a column can "
+            "be one thing at once."
+        )
     others = list(features) if features is not None else [name for name in frame.columns if name not in special]
     numeric, left_out = _numeric(frame, others, asked=features is not None)
     if not numeric:
-        raise InputError(f"No feature column is left: none of {_listed(frame[others])} is numeric.")
+        found = f"none of {_listed(frame[others])} is numeric" if others else "there is no other column"
+        raise InputError(f"No feature column is left: {found}.")
     values = frame[[*numeric, *([task] if task else []), *targets, *([weights] if weights else [])]].copy()
     for name in numeric:
         values[name] = _as_numbers(values[name])

@@ -1,19 +1,24 @@
 """Random coefficients: every task's model is drawn from a population that is learned."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.optimize import minimize
 
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
-from kinfolk.linear.evidence import Evidence, MixedModel, square_root
+from kinfolk.linear.covariance import SMALLEST, Grouped, Triangular
+from kinfolk.linear.evidence import MixedModel, square_root
 from kinfolk.posterior import GaussianPrior
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import Moments, TaskData
 
 _COVARIANCES = ("scalar", "diagonal", "full")
-_SMALLEST, _LARGEST = -18.0, 18.0  # bounds on log variances relative to the noise
-_LARGEST_RIDGE = 9.0
+_LARGEST_RIDGE = 9.0  # bound on log g
+_MOST_POLISHED = 100  # parameters for which a Hessian by differences is worth its evaluations
+_NEGLIGIBLE = 0.02  # share of a row's worth of information that a variance must add to a task to matter
 
 
 class PartialPoolingRegressor(TaskRegressor):
@@ -104,17 +109,18 @@ class PartialPoolingRegressor(TaskRegressor):
 def pool(moments: Moments, forms: tuple[str, ...], *, max_iter: int, tol: float) -> tuple[str, FitResult]:
     """The form of covariance with the smallest information criterion, and its fit; simpler forms start richer ones."""
     model = MixedModel(moments)
-    if model.n_tasks == 1:
-        forms = ("scalar",)
     start, ridge = _first_guess(model, moments.n_features)
     fits: dict[str, tuple[float, FitResult]] = {}
     for form in forms:
         if len(forms) > 1 and form == "full" and moments.n_tasks <= model.n_coef:
             continue
-        family = _Family(form, start)
-        result, start, ridge = _maximise(model, family, ridge, moments, max_iter=max_iter, tol=tol)
-        criterion = -2.0 * result.objective + _n_parameters(form, model.n_coef) * np.log(moments.n_tasks)
-        fits[form] = criterion, result
+        if form == "full":
+            end = _climb(model, Triangular(start), ridge, max_iter=max_iter, tol=tol)
+        else:
+            end = _climb_to_boundary(model, _grouped(form, start, model.n_tasks), ridge, max_iter=max_iter, tol=tol)
+            start, ridge = np.maximum(end.log_variances, SMALLEST), end.ridge
+        criterion = -2.0 * end.value + _n_parameters(form, model.n_coef) * np.log(moments.n_tasks)
+        fits[form] = criterion, _result(model, end, moments)
     best = min(fits, key=lambda form: fits[form][0])
     return best, fits[best][1]
 
@@ -136,82 +142,105 @@ def _n_parameters(form: str, n_coef: int) -> int:
     return {"scalar": 2, "diagonal": n_coef, "full": n_coef * (n_coef + 1) // 2}[form]
 
 
-class _Family:
-    """Parameters theta of one form of covariance: log variances, or the entries of a triangular root.
-
-    The root is in units of the standard deviations it starts from, so that all entries are of one size.
-    """
-
-    def __init__(self, form: str, start: FloatArray) -> None:
-        self.form, self.n_coef = form, len(start)
-        self.lower = np.tril_indices(self.n_coef)
-        self.unit = np.exp(0.5 * np.maximum(start, -8.0))[:, None]
-        if form == "scalar":
-            self.start = np.array([start[0], start[1:].mean()])
-        elif form == "diagonal":
-            self.start = start
-        else:
-            self.start = np.eye(self.n_coef)[self.lower]
-
-    def bounds(self, size: int) -> list[tuple[float, float]]:
-        return [(-np.inf, np.inf) if self.form == "full" else (_SMALLEST, _LARGEST)] * size
-
-    def root(self, theta: FloatArray) -> FloatArray:
-        """``(D, D)`` root of Omega."""
-        if self.form == "full":
-            root = np.zeros((self.n_coef, self.n_coef))
-            root[self.lower] = theta
-            return self.unit * root
-        return np.diag(np.exp(0.5 * self.log_variances(theta)))
-
-    def log_variances(self, theta: FloatArray) -> FloatArray:
-        """Log variances ``(D,)`` of the coefficients."""
-        if self.form == "scalar":
-            return np.concatenate((theta[:1], np.full(self.n_coef - 1, theta[1])))
-        if self.form == "diagonal":
-            return theta
-        variances: FloatArray = np.log(np.maximum((self.root(theta) ** 2).sum(axis=1), 1e-12))
-        return variances
-
-    def gradient(self, found: Evidence, root: FloatArray) -> FloatArray:
-        """Derivative of the log marginal likelihood by theta, ``score = 2 d value / d Omega``."""
-        if self.form == "full":
-            entries: FloatArray = (self.unit * (found.score @ root))[self.lower]
-            return entries
-        each = 0.5 * np.diag(found.score) * np.diag(root) ** 2
-        return np.array([each[0], each[1:].sum()]) if self.form == "scalar" else each
+def _grouped(form: str, start: FloatArray, n_tasks: int) -> Grouped:
+    groups = np.arange(len(start)) if form == "diagonal" else (np.arange(len(start)) > 0).astype(np.int64)
+    # a single task is its own population
+    return Grouped(groups if n_tasks > 1 else np.full(len(start), -1), start)
 
 
-def _maximise(
-    model: MixedModel, family: _Family, ridge: float, moments: Moments, *, max_iter: int, tol: float
-) -> tuple[FitResult, FloatArray, float]:
+@dataclass(frozen=True)
+class _End:
+    """Where a climb ended."""
+
+    root: FloatArray
+    log_variances: FloatArray
+    ridge: float
+    value: float
+    n_iter: int
+    history: tuple[float, ...]
+    settled: bool
+
+
+def _climb(model: MixedModel, form: Grouped | Triangular, ridge: float, *, max_iter: int, tol: float) -> _End:
+    """Maximise the evidence over theta and log g with L-BFGS."""
     history: list[float] = []
 
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
-        root = family.root(theta[:-1])
+        root = form.root(theta[:-1])
         found = model.evidence(root, float(np.exp(theta[-1])))
         history.append(found.value)
-        return -found.value, -np.concatenate((family.gradient(found, root), [found.ridge_score]))
+        return -found.value, -np.append(form.gradient(found, root), found.ridge_score)
 
-    bounds = [*family.bounds(len(family.start)), (_SMALLEST, _LARGEST_RIDGE)]
-    if model.n_tasks == 1:  # a single task is its own population
-        bounds[:-1] = [(_SMALLEST, _SMALLEST)] * len(family.start)
+    bounds = [*form.bounds, (SMALLEST, _LARGEST_RIDGE)]
     end = minimize(
         objective,
-        np.clip(np.concatenate((family.start, [ridge])), *np.array(bounds).T),
+        np.clip(np.append(form.start, ridge), *np.array(bounds).T),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
         options={"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": tol, "gtol": 1e-6},
     )
-    root = family.root(end.x[:-1])
-    found = model.evidence(root, float(np.exp(end.x[-1])))
+    x = _polish(lambda at: objective(at)[1], end.x, bounds)
+    theta = x[:-1]
+    variances = form.log_variances(theta) if isinstance(form, Grouped) else np.zeros(0)
+    settled = bool(end.nit < max_iter)
+    return _End(form.root(theta), variances, float(x[-1]), -objective(x)[0], int(end.nit), tuple(history), settled)
+
+
+def _polish(
+    gradient: Callable[[FloatArray], FloatArray], x: FloatArray, bounds: list[tuple[float, float]]
+) -> FloatArray:
+    """Two Newton steps with a Hessian by differences, in the parameters that are not at a bound.
+
+    L-BFGS stops where the value no longer changes, which leaves half the digits of the parameters to chance. Directions
+    along which the gradient does not change (a covariance without full rank has some) are left as they are.
+    """
+    low, high = np.array(bounds).T
+    for _ in range(2 if len(x) <= _MOST_POLISHED else 0):
+        free = np.flatnonzero((x > low + 1e-3) & (x < high - 1e-3))
+        here, step = gradient(x), 1e-4
+        hessian = np.empty((len(free), len(free)))
+        for column, j in enumerate(free):
+            moved = x.copy()
+            moved[j] += step
+            hessian[:, column] = (gradient(moved) - here)[free] / step
+        values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+        bent = values > 1e-4 * np.abs(values).max(initial=0.0)
+        change = -vectors[:, bent] @ ((vectors[:, bent].T @ here[free]) / values[bent])
+        if np.abs(change).max(initial=0.0) > 0.5:
+            return x  # not at a maximum to which Newton's method leads
+        x = x.copy()
+        x[free] += change
+    return x
+
+
+def _climb_to_boundary(model: MixedModel, form: Grouped, ridge: float, *, max_iter: int, tol: float) -> _End:
+    """Climb, give variances that do not matter the value zero, and climb again in the others.
+
+    Towards zero the evidence is flat in the log of a variance, and where a climb stops there is chance; zero is not.
+    """
+    end = _climb(model, form, ridge, max_iter=max_iter, tol=tol)
+    information = np.einsum("trd,trd->d", model.rows, model.rows) / model.n_tasks
+    negligible = np.exp(end.log_variances) * information < _NEGLIGIBLE
+    smaller = form.without(negligible, _theta(form, end.log_variances))
+    low_ridge = SMALLEST if np.exp(end.ridge) * information[1:].mean() * model.n_tasks < _NEGLIGIBLE else end.ridge
+    zeroed = model.evidence(smaller.root(smaller.start), float(np.exp(low_ridge)))
+    if zeroed.value < end.value - _NEGLIGIBLE:
+        return end
+    again = _climb(model, smaller, low_ridge, max_iter=max_iter, tol=tol)
+    return replace(again, n_iter=end.n_iter + again.n_iter, history=end.history + again.history)
+
+
+def _theta(form: Grouped, log_variances: FloatArray) -> FloatArray:
+    return np.array([float(log_variances[form.groups == group][0]) for group in range(len(form.start))])
+
+
+def _result(model: MixedModel, end: _End, moments: Moments) -> FitResult:
+    found = model.evidence(end.root, float(np.exp(end.ridge)))
     scale = np.sqrt(found.noise)
-    if family.form == "full":
-        loadings, own = scale * root, np.zeros(model.n_coef)
-    else:
-        loadings, own = np.zeros((model.n_coef, 0)), scale * np.diag(root)
+    diagonal = bool((end.root == np.diag(np.diag(end.root))).all())
+    own = scale * np.diag(end.root) if diagonal else np.zeros(model.n_coef)
+    loadings = np.zeros((model.n_coef, 0)) if diagonal else scale * end.root
     prior = GaussianPrior(found.mean, loadings, own, scale * square_root(found.mean_covariance))
-    status = Status.MAX_ITER if end.nit >= max_iter else Status.CONVERGED
-    result = FitResult(prior.condition(moments, found.noise), status, int(end.nit), found.value, tuple(history))
-    return result, family.log_variances(end.x[:-1]), float(end.x[-1])
+    status = Status.CONVERGED if end.settled else Status.MAX_ITER
+    return FitResult(prior.condition(moments, found.noise), status, end.n_iter, end.value, end.history)

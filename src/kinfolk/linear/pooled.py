@@ -1,7 +1,7 @@
 """One slope vector for all tasks, with task intercepts shrunken by evidence."""
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
@@ -113,10 +113,16 @@ def pooled(moments: Moments) -> FitResult:
         history.append(value)
         return -value, -gradient
 
-    start = np.array([0.0, -np.log(moments.n_features)])
     options = {"ftol": 1e-12, "maxiter": _MAX_ITER}
-    end = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(-18.0, 18.0), (-18.0, 9.0)], options=options)
+    bounds = [(-18.0, 18.0), (-18.0, 9.0)]
+    start = np.array([0.0, -np.log(moments.n_features)])
+    end = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     spread, ridge = np.exp(end.x)
+    # towards zero the evidence is flat in log spread: where the climb stops there is chance, zero is not
+    if spread * moments.n.mean() < 0.02 and sums.evidence(0.0, ridge)[0] > -end.fun - 0.02:
+        spread = 0.0
+        only = minimize_scalar(lambda at: -sums.evidence(0.0, np.exp(at))[0], bounds=bounds[1], method="bounded")
+        ridge = np.exp(only.x)
     value, _, noise, mean, covariance = sums.evidence(spread, ridge)
     n_coef = len(mean)
     scale = np.zeros(n_coef)

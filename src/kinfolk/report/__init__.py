@@ -22,7 +22,7 @@ def write_report(comparison: "Comparison", path: str | Path, *, command: str | N
     command : str, optional
         The command that made the comparison; default: the call in Python.
     """
-    from kinfolk.io.models import atomic_write
+    from kinfolk.io.atomic import atomic_write
 
     page = to_html(summarize(comparison, command=command))
     with atomic_write(path) as stream:

@@ -1,0 +1,168 @@
+"""The report: a plain dict, an escaped page, and what a real browser makes of it."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyRegressor
+
+import kinfolk
+from kinfolk import IndependentRidge, PartialPoolingRegressor
+from kinfolk.datasets import make_shared_representation
+from kinfolk.report import plots, summarize, to_html, write_report
+
+NASTY = '<script>alert("1")</script>'
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    data = make_shared_representation(n_tasks=12, n_samples=20, n_features=4, rank=2, random_state=0)
+    X = data.X.assign(task=[NASTY if t == 0 else f"school {t}" for t in data.X["task"]], flat=1.0)
+    X = X[["x0", "x1", "x2", "x3", "flat", "task"]]
+    return kinfolk.compare(X, data.y, task="task")
+
+
+def test_the_summary_is_plain_and_complete(comparison):
+    summary = summarize(comparison, command="kinfolk compare x.csv")
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    gains = [row["gain"] for row in summary["tasks"]]
+    assert gains == sorted(gains)
+    assert summary["command"] == "kinfolk compare x.csv"
+    assert len(summary["model"]["shrinkage"]) == 12
+    assert summary["comparison"]["data"]["constant_columns"] == ["flat"]
+
+
+def test_the_page_loads_nothing_runs_nothing_and_escapes_labels(comparison):
+    page = to_html(summarize(comparison))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    links = re.findall(r"(?:src|href)\s*=\s*[\"']([^\"']*)", page)
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"url\((?!#)", page)
+    for svg in re.findall(r"<svg[^>]*>", page):
+        assert 'role="img"' in svg
+        assert "aria-label=" in svg
+
+
+def test_the_page_is_the_same_every_time(comparison):
+    summary = summarize(comparison)
+    assert to_html(summary) == to_html(summary)
+
+
+def test_the_baseline_recommended_is_said_so():
+    rng = np.random.default_rng(0)
+    data = make_shared_representation(n_tasks=6, n_samples=60, n_features=3, rank=2, random_state=0)
+    X = data.X.assign(task=data.X["task"])
+    y = np.sign(rng.normal(size=(6, 3)) * 5)[data.X["task"]] * 3
+    y = (X[["x0", "x1", "x2"]].to_numpy() * y).sum(axis=1) + 0.1 * rng.normal(size=len(X))
+    alone = kinfolk.compare(X, y, task="task", methods=["PooledRidge"])
+    assert alone.recommended == "IndependentRidge"
+    assert "Stay with IndependentRidge" in to_html(summarize(alone))
+
+
+def test_methods_without_coefficients_have_no_model_section(comparison):
+    X, y, _ = comparison.data
+    numeric = X.assign(task=X["task"].astype("category").cat.codes.astype(int))
+    other = kinfolk.compare(numeric, y, task="task", methods={"mean": DummyRegressor(), "alone": IndependentRidge()})
+    assert summarize(other)["model"] is not None
+    page = to_html(summarize(other) | {"model": None})
+    assert "What " not in page
+
+
+def test_many_tasks_are_cut_with_a_note():
+    rows = [
+        {
+            "task": t,
+            "error": 1.0 + t,
+            "baseline_error": 2.0,
+            "verdict": "helped",
+            "gain": 0.1,
+            "gain_se": None,
+            "n_rows": 3,
+        }
+        for t in range(500)
+    ]
+    svg, note = plots.dumbbell(rows, "PartialPoolingRegressor", "IndependentRidge")
+    assert "of 500" in note
+    assert len(svg) < 500_000
+
+
+def test_an_interrupted_write_leaves_the_old_file(comparison, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write_report(comparison, path)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+PROBE = """
+<script>
+addEventListener("load", () => {
+  const seen = (node) => { const box = node.getBoundingClientRect(); return box.width > 40 && box.height > 40; };
+  const root = document.documentElement;
+  const found = {
+    table: seen(document.querySelector("#methods table")),
+    plots: [...document.querySelectorAll("svg")].map(seen),
+    marks: document.querySelectorAll("svg path, svg use").length,
+    overflow: root.scrollWidth - root.clientWidth,
+  };
+  document.body.setAttribute("data-found", JSON.stringify(found));
+});
+</script>
+"""
+
+
+def browse(chromium, page, folder, *flags):
+    quiet = "--disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", *quiet.split(), *flags]
+    command += [
+        f"--user-data-dir={folder / 'profile'}",
+        "--enable-logging=stderr",
+        "--v=0",
+        "--dump-dom",
+        page.as_uri(),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [500, 800, 1400])
+def test_a_real_browser_shows_table_and_plots_without_an_error(comparison, tmp_path, width):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium): the report was not opened")
+    page = tmp_path / "report.html"
+    write_report(comparison, page)
+    # the probe is the test's own; the page's policy forbids scripts, so it is lifted for the probe only
+    text = page.read_text().replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
+    page.write_text(text.replace("</body>", PROBE + "</body>"))
+    done = browse(chromium, page, tmp_path, f"--window-size={width},1200", "--virtual-time-budget=3000")
+    assert "CONSOLE" not in done.stderr
+    found = json.loads(re.search(r'data-found="([^"]*)"', done.stdout)[1].replace("&quot;", '"'))
+    assert found["table"]
+    assert found["plots"] == [True] * 4
+    assert found["marks"] > 50
+    assert found["overflow"] <= 0
+
+
+@pytest.mark.browser
+def test_a_console_message_would_be_seen(tmp_path):
+    """The browser test can fail: a page that logs an error is caught by the same means."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    page = tmp_path / "bad.html"
+    page.write_text("<script>console.error('broken')</script>")
+    done = browse(chromium, page, tmp_path)
+    assert "CONSOLE" in done.stderr
+
+
+def test_partial_pooling_summary_names_its_strongest_features(comparison):
+    X, y, _ = comparison.data
+    found = kinfolk.compare(X, y, task="task", methods=[PartialPoolingRegressor()])
+    assert {row["feature"] for row in summarize(found)["model"]["largest"]} <= {"x0", "x1", "x2", "x3", "flat"}
