@@ -158,8 +158,8 @@ def read_table(
     twice = sorted({name for name in used if used.count(name) > 1})
     if twice:
         raise InputError(
-            f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature a column can "
-            "be one thing at once."
+            f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature, "
+            "a column can be one thing at once."
         )
     others = list(features) if features is not None else [name for name in frame.columns if name not in special]
     numeric, left_out = _numeric(frame, others, asked=features is not None)

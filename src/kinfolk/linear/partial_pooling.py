@@ -17,7 +17,7 @@ from kinfolk.tasks import Moments, TaskData
 
 _COVARIANCES = ("scalar", "diagonal", "full")
 _LARGEST_RIDGE = 9.0  # bound on log g
-_MOST_POLISHED = 100  # parameters for which a Hessian by differences is worth its evaluations
+_MOST_POLISHED = 40  # parameters for which a Hessian by differences is worth its evaluations
 _NEGLIGIBLE = 0.02  # share of a row's worth of information that a variance must add to a task to matter
 
 
@@ -37,7 +37,7 @@ class PartialPoolingRegressor(TaskRegressor):
         mean-regularised multi-task learning. ``"diagonal"``: one variance for each feature. ``"full"``: any
         covariance. ``"auto"`` takes the one with the smallest Bayesian information criterion,
         :math:`-2 \log L + p \log T` with p the number of variances and covariances; ``"full"`` is among them only
-        when there are more tasks than coefficients.
+        when there are more tasks than coefficients, and rows enough beyond one coefficient each.
     max_iter : int, default=1000
         Most iterations of the maximisation.
     tol : float, default=1e-7
@@ -112,7 +112,7 @@ def pool(moments: Moments, forms: tuple[str, ...], *, max_iter: int, tol: float)
     start, ridge = _first_guess(model, moments.n_features)
     fits: dict[str, tuple[float, FitResult]] = {}
     for form in forms:
-        if len(forms) > 1 and form == "full" and moments.n_tasks <= model.n_coef:
+        if len(forms) > 1 and form == "full" and not _can_tell_covariances(moments):
             continue
         if form == "full":
             end = _climb(model, Triangular(start), ridge, max_iter=max_iter, tol=tol)
@@ -136,6 +136,16 @@ def _first_guess(model: MixedModel, n_features: int) -> tuple[FloatArray, float]
     guesses = [(own, slope / n_features) for own in (0.01, 0.1, 1.0) for slope in (0.01, 0.1, 1.0)]
     own, slope = max(guesses, key=value)
     return np.log(np.concatenate(([own], np.full(n_features, slope)))), np.log(ridge)
+
+
+def _can_tell_covariances(moments: Moments) -> bool:
+    """Whether a full covariance is identified: more tasks than coefficients, and rows left after each task's own fit.
+
+    Without such rows the likelihood of a full covariance grows without bound as the noise goes to zero.
+    """
+    n_coef = moments.n_features + 1
+    left = float(np.maximum(moments.n - n_coef, 0.0).sum())
+    return moments.n_tasks > n_coef and left >= _n_parameters("full", n_coef)
 
 
 def _n_parameters(form: str, n_coef: int) -> int:
@@ -169,7 +179,9 @@ def _climb(model: MixedModel, form: Grouped | Triangular, ridge: float, *, max_i
         root = form.root(theta[:-1])
         found = model.evidence(root, float(np.exp(theta[-1])))
         history.append(found.value)
-        return -found.value, -np.append(form.gradient(found, root), found.ridge_score)
+        # for each row: with values of order one, the first step of L-BFGS-B does not jump to the bounds
+        gradient = np.append(form.gradient(found, root), found.ridge_score)
+        return -found.value / model.freedom, -gradient / model.freedom
 
     bounds = [*form.bounds, (SMALLEST, _LARGEST_RIDGE)]
     end = minimize(
@@ -178,13 +190,21 @@ def _climb(model: MixedModel, form: Grouped | Triangular, ridge: float, *, max_i
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
-        options={"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": tol, "gtol": 1e-6},
+        options={"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": tol, "gtol": 1e-6 / model.freedom},
     )
     x = _polish(lambda at: objective(at)[1], end.x, bounds)
     theta = x[:-1]
     variances = form.log_variances(theta) if isinstance(form, Grouped) else np.zeros(0)
     settled = bool(end.nit < max_iter)
-    return _End(form.root(theta), variances, float(x[-1]), -objective(x)[0], int(end.nit), tuple(history), settled)
+    return _End(
+        form.root(theta),
+        variances,
+        float(x[-1]),
+        -model.freedom * objective(x)[0],
+        int(end.nit),
+        tuple(history),
+        settled,
+    )
 
 
 def _polish(

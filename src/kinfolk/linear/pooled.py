@@ -111,7 +111,8 @@ def pooled(moments: Moments) -> FitResult:
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
         value, gradient, *_ = sums.evidence(*np.exp(theta))
         history.append(value)
-        return -value, -gradient
+        # for each row: with values of order one, the first step of L-BFGS-B does not jump to the bounds
+        return -value / sums.freedom, -gradient / sums.freedom
 
     options = {"ftol": 1e-12, "maxiter": _MAX_ITER}
     bounds = [(-18.0, 18.0), (-18.0, 9.0)]
@@ -119,7 +120,7 @@ def pooled(moments: Moments) -> FitResult:
     end = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     spread, ridge = np.exp(end.x)
     # towards zero the evidence is flat in log spread: where the climb stops there is chance, zero is not
-    if spread * moments.n.mean() < 0.02 and sums.evidence(0.0, ridge)[0] > -end.fun - 0.02:
+    if spread * moments.n.mean() < 0.02 and sums.evidence(0.0, ridge)[0] > -sums.freedom * end.fun - 0.02:
         spread = 0.0
         only = minimize_scalar(lambda at: -sums.evidence(0.0, np.exp(at))[0], bounds=bounds[1], method="bounded")
         ridge = np.exp(only.x)
