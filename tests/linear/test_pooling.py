@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from kinfolk import InputError, PartialPoolingRegressor, PooledRidge
+from kinfolk import IndependentRidge, InputError, PartialPoolingRegressor, PooledRidge
+from kinfolk.datasets import make_unrelated_tasks
+from kinfolk.linear.evidence import MixedModel
+from kinfolk.tasks import TaskData
 
 
 def random_coefficients(covariance, n_tasks=200, n=15, noise=1.0, seed=0, mean=1.0):
@@ -93,3 +96,20 @@ def test_an_unknown_form_is_refused():
     X, y, _ = random_coefficients(FULL, n_tasks=5)
     with pytest.raises(InputError, match="covariance must be"):
         PartialPoolingRegressor("banded", task="task").fit(X, y)
+
+
+@pytest.mark.parametrize(("n_tasks", "n", "d"), [(60, 40, 50), (100, 50, 100), (80, 20, 30)])
+def test_unrelated_tasks_are_not_harmed_and_the_evidence_is_at_its_maximum(n_tasks, n, d):
+    """More features than rows: the climb must not jump to the bounds, nor a full covariance interpolate."""
+    data = make_unrelated_tasks(n_tasks, n, d, random_state=0)
+    alone = IndependentRidge(task="task").fit(data.X, data.y)
+    auto = PartialPoolingRegressor(task="task").fit(data.X, data.y)
+    assert auto.covariance_ != "full"
+    error, reference = (data.excess_error(model.coef_, model.intercept_) for model in (auto, alone))
+    assert error <= 1.02 * reference
+    scalar = PartialPoolingRegressor("scalar", task="task").fit(data.X, data.y)
+    X, codes = data.X.drop(columns="task").to_numpy(), data.X["task"].to_numpy()
+    model = MixedModel(TaskData.build(X, data.y, codes, n_tasks).moments())
+    for slope in np.geomspace(0.1, 10.0, 9) / alone.alpha_:
+        root = np.diag(np.sqrt(np.concatenate(([0.0], np.full(d, slope)))))
+        assert model.evidence(root, 1e-6).value <= scalar.result_.objective + 0.05

@@ -4,7 +4,7 @@ from typing import Self
 
 import numpy as np
 
-from kinfolk._typing import FloatArray, IntArray
+from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.linear.evidence import Evidence
 
 SMALLEST, LARGEST = -18.0, 18.0  # bounds on log variances relative to the noise
@@ -40,7 +40,7 @@ class Grouped:
         each = 0.5 * np.diag(found.score) * np.diag(root) ** 2
         return np.array([each[self.groups == group].sum() for group in range(len(self.start))])
 
-    def without(self, dropped: FloatArray, theta: FloatArray) -> Self:
+    def without(self, dropped: BoolArray, theta: FloatArray) -> Self:
         """The form in which the coefficients of the mask ``dropped`` have no variance."""
         kept = np.where(dropped, -1, self.groups)
         _, kept_groups = np.unique(kept, return_inverse=True)
@@ -48,22 +48,46 @@ class Grouped:
         return type(self)(groups, self.log_variances(theta))
 
 
-class Triangular:
-    """Any covariance; theta holds its triangular root, in units of the standard deviations that it starts from."""
+class Rooted:
+    """Any covariance; theta holds the entries of a root of it, in units of the standard deviations that it starts from.
 
-    def __init__(self, start: FloatArray) -> None:
-        self.lower = np.tril_indices(len(start))
-        self.unit = np.exp(0.5 * np.maximum(start, -8.0))[:, None]
-        self.start: FloatArray = np.eye(len(start))[self.lower]
+    Parameters
+    ----------
+    root : (D, q) array
+        Where to start.
+    free : (D, q) booleans
+        The entries that may move; the others are zero.
+    """
+
+    def __init__(self, root: FloatArray, free: BoolArray) -> None:
+        self.free = free
+        spread = np.sqrt((root**2).sum(axis=1))
+        self.unit = np.maximum(spread, 0.02 * max(float(spread.max(initial=0.0)), 1e-3))[:, None]
+        self.start: FloatArray = (root / self.unit)[free]
         self.bounds = [(-np.inf, np.inf)] * len(self.start)
 
+    @classmethod
+    def triangular(cls, log_variances: FloatArray) -> Self:
+        """Triangular roots, from a diagonal start."""
+        return cls(np.diag(np.exp(0.5 * np.maximum(log_variances, -8.0))), np.tri(len(log_variances), dtype=bool))
+
+    @classmethod
+    def reduced(cls, root: FloatArray, weight: FloatArray, smallest: float) -> Self:
+        """Leave out directions of the root that add less than ``smallest`` information; ``weight`` is that of a row."""
+        scale = np.sqrt(weight)[:, None]
+        left, values, _ = np.linalg.svd(scale * root, full_matrices=False)
+        kept = values**2 >= smallest
+        smaller = (left[:, kept] * values[kept]) / np.maximum(scale, 1e-300)
+        return cls(smaller, np.ones(smaller.shape, dtype=bool))
+
     def root(self, theta: FloatArray) -> FloatArray:
-        """``(D, D)`` root of Omega."""
-        root = np.zeros((len(self.unit), len(self.unit)))
-        root[self.lower] = theta
-        return self.unit * root
+        """``(D, q)`` root of Omega."""
+        root: FloatArray = np.zeros(self.free.shape)
+        root[self.free] = theta
+        root *= self.unit
+        return root
 
     def gradient(self, found: Evidence, root: FloatArray) -> FloatArray:
         """Derivative of the log marginal likelihood by theta."""
-        entries: FloatArray = (self.unit * (found.score @ root))[self.lower]
+        entries: FloatArray = (self.unit * (found.score @ root))[self.free]
         return entries

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
-from kinfolk.linear.covariance import SMALLEST, Grouped, Triangular
+from kinfolk.linear.covariance import SMALLEST, Grouped, Rooted
 from kinfolk.linear.evidence import MixedModel, square_root
 from kinfolk.posterior import GaussianPrior
 from kinfolk.result import FitResult, Status
@@ -115,7 +115,7 @@ def pool(moments: Moments, forms: tuple[str, ...], *, max_iter: int, tol: float)
         if len(forms) > 1 and form == "full" and not _can_tell_covariances(moments):
             continue
         if form == "full":
-            end = _climb(model, Triangular(start), ridge, max_iter=max_iter, tol=tol)
+            end = _climb_to_rank(model, Rooted.triangular(start), ridge, max_iter=max_iter, tol=tol)
         else:
             end = _climb_to_boundary(model, _grouped(form, start, model.n_tasks), ridge, max_iter=max_iter, tol=tol)
             start, ridge = np.maximum(end.log_variances, SMALLEST), end.ridge
@@ -171,7 +171,7 @@ class _End:
     settled: bool
 
 
-def _climb(model: MixedModel, form: Grouped | Triangular, ridge: float, *, max_iter: int, tol: float) -> _End:
+def _climb(model: MixedModel, form: Grouped | Rooted, ridge: float, *, max_iter: int, tol: float) -> _End:
     """Maximise the evidence over theta and log g with L-BFGS."""
     history: list[float] = []
 
@@ -210,27 +210,32 @@ def _climb(model: MixedModel, form: Grouped | Triangular, ridge: float, *, max_i
 def _polish(
     gradient: Callable[[FloatArray], FloatArray], x: FloatArray, bounds: list[tuple[float, float]]
 ) -> FloatArray:
-    """Two Newton steps with a Hessian by differences, in the parameters that are not at a bound.
+    """Newton steps, while they shorten the gradient, with a Hessian by differences.
 
     L-BFGS stops where the value no longer changes, which leaves half the digits of the parameters to chance. Directions
-    along which the gradient does not change (a covariance without full rank has some) are left as they are.
+    along which the gradient does not change (rotations of a root) and parameters at a bound are left as they are.
     """
+    if len(x) > _MOST_POLISHED:
+        return x
     low, high = np.array(bounds).T
-    for _ in range(2 if len(x) <= _MOST_POLISHED else 0):
+    here, step = gradient(x), 1e-4
+    for _ in range(10):
         free = np.flatnonzero((x > low + 1e-3) & (x < high - 1e-3))
-        here, step = gradient(x), 1e-4
         hessian = np.empty((len(free), len(free)))
         for column, j in enumerate(free):
             moved = x.copy()
             moved[j] += step
             hessian[:, column] = (gradient(moved) - here)[free] / step
         values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
-        bent = values > 1e-4 * np.abs(values).max(initial=0.0)
+        bent = values > 1e-7 * np.abs(values).max(initial=0.0)
         change = -vectors[:, bent] @ ((vectors[:, bent].T @ here[free]) / values[bent])
-        if np.abs(change).max(initial=0.0) > 0.5:
-            return x  # not at a maximum to which Newton's method leads
-        x = x.copy()
-        x[free] += change
+        moved = x.copy()
+        moved[free] += change * min(1.0, 0.5 / max(float(np.abs(change).max(initial=0.0)), 1e-300))
+        moved = np.clip(moved, low, high)
+        there = gradient(moved)
+        if not np.linalg.norm(there[free]) < 0.9 * np.linalg.norm(here[free]):
+            break
+        x, here = moved, there
     return x
 
 
@@ -240,7 +245,7 @@ def _climb_to_boundary(model: MixedModel, form: Grouped, ridge: float, *, max_it
     Towards zero the evidence is flat in the log of a variance, and where a climb stops there is chance; zero is not.
     """
     end = _climb(model, form, ridge, max_iter=max_iter, tol=tol)
-    information = np.einsum("trd,trd->d", model.rows, model.rows) / model.n_tasks
+    information = _information(model)
     negligible = np.exp(end.log_variances) * information < _NEGLIGIBLE
     smaller = form.without(negligible, _theta(form, end.log_variances))
     low_ridge = SMALLEST if np.exp(end.ridge) * information[1:].mean() * model.n_tasks < _NEGLIGIBLE else end.ridge
@@ -251,6 +256,24 @@ def _climb_to_boundary(model: MixedModel, form: Grouped, ridge: float, *, max_it
     return replace(again, n_iter=end.n_iter + again.n_iter, history=end.history + again.history)
 
 
+def _climb_to_rank(model: MixedModel, form: Rooted, ridge: float, *, max_iter: int, tol: float) -> _End:
+    """Climb, leave out the directions of the covariance that do not matter, and climb again in the others."""
+    end = _climb(model, form, ridge, max_iter=max_iter, tol=tol)
+    smaller = Rooted.reduced(end.root, _information(model), _NEGLIGIBLE)
+    if smaller.free.shape[1] == end.root.shape[1]:
+        return end
+    again = _climb(model, smaller, end.ridge, max_iter=max_iter, tol=tol)
+    if again.value < end.value - _NEGLIGIBLE:
+        return end
+    return replace(again, n_iter=end.n_iter + again.n_iter, history=end.history + again.history)
+
+
+def _information(model: MixedModel) -> FloatArray:
+    """What the rows of a typical task say of each coefficient, ``(D,)``: a variance times this is its weight."""
+    information: FloatArray = np.einsum("trd,trd->d", model.rows, model.rows) / model.n_tasks
+    return information
+
+
 def _theta(form: Grouped, log_variances: FloatArray) -> FloatArray:
     return np.array([float(log_variances[form.groups == group][0]) for group in range(len(form.start))])
 
@@ -258,7 +281,8 @@ def _theta(form: Grouped, log_variances: FloatArray) -> FloatArray:
 def _result(model: MixedModel, end: _End, moments: Moments) -> FitResult:
     found = model.evidence(end.root, float(np.exp(end.ridge)))
     scale = np.sqrt(found.noise)
-    diagonal = bool((end.root == np.diag(np.diag(end.root))).all())
+    square = end.root.shape[0] == end.root.shape[1]
+    diagonal = square and bool((end.root == np.diag(np.diag(end.root))).all())
     own = scale * np.diag(end.root) if diagonal else np.zeros(model.n_coef)
     loadings = np.zeros((model.n_coef, 0)) if diagonal else scale * end.root
     prior = GaussianPrior(found.mean, loadings, own, scale * square_root(found.mean_covariance))
