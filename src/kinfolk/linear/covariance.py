@@ -40,12 +40,12 @@ class Grouped:
         each = 0.5 * np.diag(found.score) * np.diag(root) ** 2
         return np.array([each[self.groups == group].sum() for group in range(len(self.start))])
 
-    def without(self, dropped: BoolArray, theta: FloatArray) -> Self:
-        """The form in which the coefficients of the mask ``dropped`` have no variance."""
+    def without(self, dropped: BoolArray, log_variances: FloatArray) -> Self:
+        """The form in which the coefficients of the mask ``dropped`` have no variance, from where the others are."""
         kept = np.where(dropped, -1, self.groups)
         _, kept_groups = np.unique(kept, return_inverse=True)
         groups = kept_groups - (1 if dropped.any() or (self.groups < 0).any() else 0)
-        return type(self)(groups, self.log_variances(theta))
+        return type(self)(groups, log_variances)
 
 
 class Rooted:

@@ -17,6 +17,7 @@ from kinfolk.tasks import Moments, TaskData
 
 _COVARIANCES = ("scalar", "diagonal", "full")
 _LARGEST_RIDGE = 9.0  # bound on log g
+_ROUGH = 100.0  # tolerance while the form is being chosen, in units of tol
 _MOST_POLISHED = 40  # parameters for which a Hessian by differences is worth its evaluations
 _NEGLIGIBLE = 0.02  # share of a row's worth of information that a variance must add to a task to matter
 
@@ -107,22 +108,28 @@ class PartialPoolingRegressor(TaskRegressor):
 
 
 def pool(moments: Moments, forms: tuple[str, ...], *, max_iter: int, tol: float) -> tuple[str, FitResult]:
-    """The form of covariance with the smallest information criterion, and its fit; simpler forms start richer ones."""
+    """The form of covariance with the smallest information criterion, and its fit.
+
+    Simpler forms start richer ones; climbs are rough until the form is chosen.
+    """
     model = MixedModel(moments)
     start, ridge = _first_guess(model, moments.n_features)
-    fits: dict[str, tuple[float, FitResult]] = {}
+    rough: dict[str, tuple[float, Grouped | Rooted, float]] = {}
     for form in forms:
         if len(forms) > 1 and form == "full" and not _can_tell_covariances(moments):
             continue
-        if form == "full":
-            end = _climb_to_rank(model, Rooted.triangular(start), ridge, max_iter=max_iter, tol=tol)
-        else:
-            end = _climb_to_boundary(model, _grouped(form, start, model.n_tasks), ridge, max_iter=max_iter, tol=tol)
-            start, ridge = np.maximum(end.log_variances, SMALLEST), end.ridge
+        shape = Rooted.triangular(start) if form == "full" else _grouped(form, start, model.n_tasks)
+        end = _climb(model, shape, ridge, max_iter=max_iter, tol=_ROUGH * tol)
         criterion = -2.0 * end.value + _n_parameters(form, model.n_coef) * np.log(moments.n_tasks)
-        fits[form] = criterion, _result(model, end, moments)
-    best = min(fits, key=lambda form: fits[form][0])
-    return best, fits[best][1]
+        if isinstance(shape, Grouped):
+            start, ridge = np.maximum(end.log_variances, SMALLEST), end.ridge
+            rough[form] = criterion, _grouped(form, start, model.n_tasks), end.ridge
+        else:
+            rough[form] = criterion, Rooted(end.root, shape.free), end.ridge
+    best = min(rough, key=lambda form: rough[form][0])
+    _, shape, ridge = rough[best]
+    end = _climb_to_boundary(model, shape, ridge, max_iter=max_iter, tol=tol)
+    return best, _result(model, end, moments)
 
 
 def _first_guess(model: MixedModel, n_features: int) -> tuple[FloatArray, float]:
@@ -171,7 +178,9 @@ class _End:
     settled: bool
 
 
-def _climb(model: MixedModel, form: Grouped | Rooted, ridge: float, *, max_iter: int, tol: float) -> _End:
+def _climb(
+    model: MixedModel, form: Grouped | Rooted, ridge: float, *, max_iter: int, tol: float, polish: bool = False
+) -> _End:
     """Maximise the evidence over theta and log g with L-BFGS."""
     history: list[float] = []
 
@@ -192,7 +201,7 @@ def _climb(model: MixedModel, form: Grouped | Rooted, ridge: float, *, max_iter:
         bounds=bounds,
         options={"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": tol, "gtol": 1e-6 / model.freedom},
     )
-    x = _polish(lambda at: objective(at)[1], end.x, bounds)
+    x = _polish(lambda at: objective(at)[1], end.x, bounds) if polish else end.x
     theta = x[:-1]
     variances = form.log_variances(theta) if isinstance(form, Grouped) else np.zeros(0)
     settled = bool(end.nit < max_iter)
@@ -239,32 +248,23 @@ def _polish(
     return x
 
 
-def _climb_to_boundary(model: MixedModel, form: Grouped, ridge: float, *, max_iter: int, tol: float) -> _End:
-    """Climb, give variances that do not matter the value zero, and climb again in the others.
+def _climb_to_boundary(model: MixedModel, form: Grouped | Rooted, ridge: float, *, max_iter: int, tol: float) -> _End:
+    """Climb, leave out variances or directions that do not matter, and climb again in the others.
 
     Towards zero the evidence is flat in the log of a variance, and where a climb stops there is chance; zero is not.
     """
     end = _climb(model, form, ridge, max_iter=max_iter, tol=tol)
-    information = _information(model)
-    negligible = np.exp(end.log_variances) * information < _NEGLIGIBLE
-    smaller = form.without(negligible, _theta(form, end.log_variances))
-    low_ridge = SMALLEST if np.exp(end.ridge) * information[1:].mean() * model.n_tasks < _NEGLIGIBLE else end.ridge
-    zeroed = model.evidence(smaller.root(smaller.start), float(np.exp(low_ridge)))
-    if zeroed.value < end.value - _NEGLIGIBLE:
-        return end
-    again = _climb(model, smaller, low_ridge, max_iter=max_iter, tol=tol)
-    return replace(again, n_iter=end.n_iter + again.n_iter, history=end.history + again.history)
-
-
-def _climb_to_rank(model: MixedModel, form: Rooted, ridge: float, *, max_iter: int, tol: float) -> _End:
-    """Climb, leave out the directions of the covariance that do not matter, and climb again in the others."""
-    end = _climb(model, form, ridge, max_iter=max_iter, tol=tol)
-    smaller = Rooted.reduced(end.root, _information(model), _NEGLIGIBLE)
-    if smaller.free.shape[1] == end.root.shape[1]:
-        return end
-    again = _climb(model, smaller, end.ridge, max_iter=max_iter, tol=tol)
-    if again.value < end.value - _NEGLIGIBLE:
-        return end
+    information, ridge = _information(model), end.ridge
+    smaller: Grouped | Rooted
+    if isinstance(form, Grouped):
+        smaller = form.without(np.exp(end.log_variances) * information < _NEGLIGIBLE, end.log_variances)
+    else:
+        smaller = Rooted.reduced(end.root, information, _NEGLIGIBLE)
+    if np.exp(ridge) * information[1:].mean() * model.n_tasks < _NEGLIGIBLE:
+        ridge = SMALLEST
+    again = _climb(model, smaller, ridge, max_iter=max_iter, tol=tol, polish=True)
+    if again.value < end.value - _NEGLIGIBLE:  # they did matter
+        again = _climb(model, form, end.ridge, max_iter=max_iter, tol=tol, polish=True)
     return replace(again, n_iter=end.n_iter + again.n_iter, history=end.history + again.history)
 
 
@@ -272,10 +272,6 @@ def _information(model: MixedModel) -> FloatArray:
     """What the rows of a typical task say of each coefficient, ``(D,)``: a variance times this is its weight."""
     information: FloatArray = np.einsum("trd,trd->d", model.rows, model.rows) / model.n_tasks
     return information
-
-
-def _theta(form: Grouped, log_variances: FloatArray) -> FloatArray:
-    return np.array([float(log_variances[form.groups == group][0]) for group in range(len(form.start))])
 
 
 def _result(model: MixedModel, end: _End, moments: Moments) -> FitResult:
