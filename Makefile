@@ -5,6 +5,7 @@ PYTHON ?= python3
 PY = .venv/bin/python
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
+export SCIPY_ARRAY_API = 1
 
 .PHONY: demo test lint types contracts unit clean
 

@@ -88,6 +88,7 @@ def test_many_tasks_are_cut_with_a_note():
     svg, note = plots.dumbbell(rows, "PartialPoolingRegressor", "IndependentRidge")
     assert "of 500" in note
     assert len(svg) < 500_000
+    assert len(plots.gains(rows)) < 500_000
 
 
 def test_an_interrupted_write_leaves_the_old_file(comparison, tmp_path, monkeypatch):

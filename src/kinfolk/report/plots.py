@@ -52,16 +52,18 @@ def dumbbell(tasks: list[dict[str, Any]], shown: str, baseline: str) -> tuple[st
 
 def gains(tasks: list[dict[str, Any]]) -> str:
     """Transfer gain of each task against its number of rows, with one paired standard error."""
+    drawn = [row for row in tasks if row["gain"] is not None]
     with _style():
         figure = Figure(figsize=(7.6, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        for row in tasks:
-            if row["gain"] is None:
-                continue
-            colour = {"helped": _GOOD, "hurt": _BAD}.get(row["verdict"], _INK)
-            gain, error = max(row["gain"], -2.0), row["gain_se"] or 0.0
-            axes.plot([row["n_rows"]] * 2, [gain - error, gain + error], color=colour, linewidth=1, alpha=0.5)
-            axes.plot(row["n_rows"], gain, "o", color=colour, markersize=5, alpha=0.85)
+        for verdict, colour in (("unharmed", _INK), ("helped", _GOOD), ("hurt", _BAD)):
+            some = [row for row in drawn if row["verdict"] == verdict]
+            rows, gain = [row["n_rows"] for row in some], [max(row["gain"], -2.0) for row in some]
+            errors = [row["gain_se"] or 0.0 for row in some]
+            if len(drawn) <= 5 * _MOST:
+                low, high = ([g + sign * e for g, e in zip(gain, errors, strict=True)] for sign in (-1, 1))
+                axes.vlines(rows, low, high, color=colour, linewidth=1, alpha=0.5)
+            axes.plot(rows, gain, "o", color=colour, markersize=5, alpha=0.85)
         axes.axhline(0.0, color=_INK, linewidth=0.8)
         axes.set_xscale("log")
         axes.set_xlabel("rows of the task")
