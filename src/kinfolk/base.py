@@ -118,7 +118,7 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
             len(self.tasks_),
             weights=None if weights is None else weights[rows],
             standardize=self.standardize,
-            samples=rows if self._wide else None,
+            samples=rows if self._wide and not isinstance(rows, slice) else None,
         )
         self._task_position = table.task_position
         self.feature_names_ = list(table.feature_names)
@@ -330,7 +330,7 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
 
 def _lay_out(
     table: Table, targets: FloatArray, weights: FloatArray | None
-) -> tuple[LabelArray, IntArray, FloatArray, IntArray]:
+) -> tuple[LabelArray, IntArray | slice, FloatArray, IntArray]:
     """Sorted task labels; and for every observation its row of X, its target and its task index."""
     used = np.ones(len(table.features), dtype=bool) if weights is None else weights > 0
     if targets.ndim == 2:
@@ -339,11 +339,12 @@ def _lay_out(
         if len(empty):
             raise InputError(f"Responses {_listed(empty)} (columns of y) hold no value; leave them out.")
         return np.arange(targets.shape[1]), rows, targets[rows, tasks], tasks
-    rows = np.flatnonzero(used)
+    kept: IntArray | slice = slice(None) if used.all() else np.flatnonzero(used)
     if table.labels is None:
-        return np.array([0]), rows, targets[rows], np.zeros(len(rows), dtype=np.int64)
-    labels, codes = encode_labels(table.labels[rows])
-    return labels, rows, targets[rows], codes
+        target = targets[kept]
+        return np.array([0]), kept, target, np.zeros(len(target), dtype=np.int64)
+    labels, codes = encode_labels(table.labels[kept])
+    return labels, kept, targets[kept], codes
 
 
 def _listed(labels: Any) -> str:

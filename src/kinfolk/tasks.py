@@ -5,7 +5,8 @@ the sums that every squared-loss method needs. `Factor` is a square root of thos
 the same information as all of its rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -194,6 +195,12 @@ class Moments:
         assert self.rows is not None
         return self.rows.transpose(0, 2, 1) @ self.rows
 
+    def take(self, tasks: IntArray | slice) -> "Moments":
+        """Moments of some of the tasks."""
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        taken: dict[str, Any] = {name: None if part is None else part[tasks] for name, part in parts.items()}
+        return Moments(**taken)
+
     def merge(self, other: "Moments") -> "Moments":
         """Moments of the union of two disjoint sets of rows of the same tasks (exact).
 
@@ -241,8 +248,7 @@ class Moments:
         kept = values > _NEGLIGIBLE * np.maximum(values[:, -1:], 1e-300)
         values = np.where(kept, values, 0.0)
         inverse_root = np.divide(1.0, np.sqrt(values), out=np.zeros_like(values), where=kept)
-        directions = np.ascontiguousarray(rotation)
-        directions *= (kept if self.gram is not None else inverse_root)[:, :, None]
+        directions = rotation if self.gram is not None else rotation * inverse_root[:, :, None]
         targets = inverse_root * (directions @ self.b[:, :, None])[:, :, 0]
         rest = np.maximum(self.yy - (targets**2).sum(axis=1), 0.0)
         return Factor(values, directions, targets, rest)
@@ -258,7 +264,7 @@ class Factor:
     Attributes
     ----------
     values : (T, r) array, eigenvalues of gram_t (zero where there is no information)
-    directions : (T, r, d) array, unit eigenvectors as rows (zero rows where the eigenvalue is zero)
+    directions : (T, r, d) array, unit eigenvectors as rows
     targets : (T, r) array
     rest : (T,) array, the part of ``yy`` that no coefficient can explain
     """

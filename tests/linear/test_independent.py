@@ -7,6 +7,8 @@ from sklearn.linear_model import Ridge
 
 from kinfolk import IndependentRidge, InputError
 from kinfolk.datasets import make_unrelated_tasks
+from kinfolk.linear.independent import evidence_strength
+from kinfolk.tasks import TaskData
 
 
 def tasks(n_samples=30, n_features=5, **others):
@@ -60,6 +62,14 @@ def test_evidence_is_at_its_maximum():
     best = log_evidence(data, alpha)
     for other in alpha * np.array([0.2, 0.8, 0.99, 1.01, 1.2, 5.0]):
         assert log_evidence(data, other) < best + 1e-9
+
+
+def test_many_tasks_get_the_same_strength_without_decomposing_each():
+    data = make_unrelated_tasks(n_tasks=600, n_samples=15, n_features=5, noise=0.5, random_state=0)
+    codes = data.X["task"].to_numpy()
+    moments = TaskData.build(data.X.drop(columns="task").to_numpy(), data.y, codes, 600).moments()
+    alpha = IndependentRidge(task="task").fit(data.X, data.y).alpha_
+    assert_allclose(evidence_strength(moments), alpha, rtol=2e-3)
 
 
 def loo_error(data, alpha):

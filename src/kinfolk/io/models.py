@@ -2,7 +2,9 @@
 
 import json
 import math
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,19 @@ from kinfolk.io.state import get_state, set_state
 
 FORMAT_VERSION = 1
 _MODEL = "model.json"
+# what zipfile, zlib and json raise for files that are not what they say (an encrypted member is a RuntimeError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    UnicodeDecodeError,
+    json.JSONDecodeError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def save_model(estimator: TaskRegressor, path: str | Path) -> None:
@@ -154,14 +169,7 @@ def _read(path: Path, max_bytes: int) -> tuple[dict[str, Any], dict[str, Any]]:
                 strange = sorted(set(members) ^ expected)
                 raise ModelFileError(f"{str(path)!r} holds or lacks parts that were not expected: {strange[:5]}.")
             arrays = {name: _array(archive, members[f"{name}.npy"], path) for name in description["arrays"]}
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        OSError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        NotImplementedError,
-    ) as error:
+    except _DAMAGED as error:
         raise ModelFileError(f"{str(path)!r} is not a kinfolk model or is damaged: {error}.") from error
     return description, arrays
 
