@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import kinfolk
-from kinfolk import InputError, UnseenTaskError
+from kinfolk import InputError, TaskAware, UnseenTaskError
 from kinfolk.datasets import make_shared_representation
 
 METHODS = kinfolk.all_estimators()
@@ -20,6 +21,20 @@ every_pooling_method = pytest.mark.parametrize("method", POOLING, ids=lambda met
 
 @parametrize_with_checks([method() for method in METHODS])
 def test_scikit_learn_check_estimator(estimator, check):
+    check(estimator)
+
+
+NOT_FOR_A_TASK_COLUMN = {
+    "check_positive_only_tag_during_fit": "gives fractions as task labels, which are refused",
+    "check_estimators_pickle": "gives missing task labels, which are refused",
+    "check_fit2d_1feature": "gives the task column only: there is nothing to transform, and the message says so",
+}
+
+
+@parametrize_with_checks(
+    [TaskAware(StandardScaler(), task=0)], expected_failed_checks=lambda estimator: NOT_FOR_A_TASK_COLUMN
+)
+def test_scikit_learn_check_task_aware(estimator, check):
     check(estimator)
 
 
