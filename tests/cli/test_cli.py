@@ -1,12 +1,14 @@
 """The command line: the main job, models in and out, and bad input that ends with one message and exit code 2."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from kinfolk import InputError
 from kinfolk.cli import main
 from kinfolk.datasets import make_shared_representation
 
@@ -199,3 +201,21 @@ def test_an_interrupt_is_130_and_leaves_no_file(csv, tmp_path, capsys, monkeypat
 def test_the_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("kinfolk 0.")
+
+
+def test_the_baseline_alone_makes_a_report(csv, tmp_path, capsys):
+    report = tmp_path / "r.html"
+    assert compare(csv(table()), "--methods", "IndependentRidge", "--report", str(report)) == 0
+    assert "Stay with IndependentRidge" in report.read_text()
+    assert "Use IndependentRidge" in capsys.readouterr().out
+
+
+def test_a_warning_is_one_line(csv, capsys, monkeypatch):
+    def warn(*_, **__):
+        warnings.simplefilter("always")
+        warnings.warn("stopped early", UserWarning, stacklevel=1)
+        raise InputError("enough")
+
+    monkeypatch.setattr("kinfolk.selection.compare", warn)
+    assert compare(csv(table())) == 2
+    assert "kinfolk compare: note: stopped early\n" in capsys.readouterr().err

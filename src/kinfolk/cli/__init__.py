@@ -52,10 +52,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    import warnings
+
     from kinfolk.exceptions import InputError
 
+    def note(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"kinfolk {args.command}: note: {message}", file=sys.stderr)
+
     try:
-        code: int = import_module(f"kinfolk.cli.{args.command}").run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = note
+            code: int = import_module(f"kinfolk.cli.{args.command}").run(args)
     except InputError as error:
         print(f"kinfolk {args.command}: {error}", file=sys.stderr)
         return 2

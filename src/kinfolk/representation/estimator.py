@@ -38,7 +38,8 @@ class SharedRepresentationRegressor(TaskRegressor):
     ----------
     rank : "auto" or int, default="auto"
         Dimension k. ``"auto"``: cross-validation inside the tasks over 0 (tasks share only a population mean), 1, 2,
-        ..., ``max_rank``, warm-started, ended when two ranks in a row have not improved.
+        ..., ``max_rank``, warm-started, ended when two ranks in a row have not improved. Rank 0 where no task has two
+        rows, since nothing can be tested then.
     max_rank : int, optional
         Largest rank that ``"auto"`` tries; default ``min(d, T - 1)``.
     n_splits : int, default=5

@@ -122,11 +122,12 @@ def choose_rank(
     """Mean squared error of each rank from 0 on, over held-out rows of all tasks; and each fold's fit of the best rank.
 
     The path ends when ``_PATIENCE`` ranks in a row have not improved. Moments are made once for each fold and merged.
+    Both are empty when there are too few rows to test any.
     """
     fold = data.deal(n_splits, generator)
     used = [k for k in range(n_splits) if (fold == k).any()]
     if len(used) < 2:
-        return np.zeros(1), []
+        return np.zeros(0), []
     held_out = [data.take(np.flatnonzero(fold == k)) for k in used]
     always = data.take(np.flatnonzero(fold < 0))
     parts = [piece.moments() for piece in held_out]
