@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # stand-ins that are replaced by the page's own colours, so that dark and light both work
@@ -51,44 +52,54 @@ def dumbbell(tasks: list[dict[str, Any]], shown: str, baseline: str) -> tuple[st
 
 
 def gains(tasks: list[dict[str, Any]]) -> str:
-    """Transfer gain of each task against its number of rows, with one paired standard error."""
+    """Transfer gain of each task with its standard error, against its rows (or in order, when all have as many)."""
     drawn = [row for row in tasks if row["gain"] is not None]
     with _style():
         figure = Figure(figsize=(7.6, 3.4), layout="constrained")
         axes = figure.add_subplot()
+        places = _places(axes, [row["n_rows"] for row in drawn])
         for verdict, colour in (("unharmed", _INK), ("helped", _GOOD), ("hurt", _BAD)):
-            some = [row for row in drawn if row["verdict"] == verdict]
-            rows, gain = [row["n_rows"] for row in some], [max(row["gain"], -2.0) for row in some]
-            errors = [row["gain_se"] or 0.0 for row in some]
+            some = [(place, row) for place, row in zip(places, drawn, strict=True) if row["verdict"] == verdict]
+            across, gain = [place for place, _ in some], [max(row["gain"], -2.0) for _, row in some]
+            errors = [row["gain_se"] or 0.0 for _, row in some]
             if len(drawn) <= 5 * _MOST:
                 low, high = ([g + sign * e for g, e in zip(gain, errors, strict=True)] for sign in (-1, 1))
-                axes.vlines(rows, low, high, color=colour, linewidth=1, alpha=0.5)
-            axes.plot(rows, gain, "o", color=colour, markersize=5, alpha=0.85)
+                axes.vlines(across, low, high, color=colour, linewidth=1, alpha=0.5)
+            axes.plot(across, gain, "o", color=colour, markersize=5 if len(drawn) <= 5 * _MOST else 3, alpha=0.85)
         axes.axhline(0.0, color=_INK, linewidth=0.8)
-        axes.set_xscale("log")
-        axes.set_xlabel("rows of the task")
         axes.set_ylabel("transfer gain")
         axes.set_ylim(bottom=max(axes.get_ylim()[0], -2.1), top=min(axes.get_ylim()[1], 1.1))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
         return _svg(figure, "Transfer gain of each task against its number of rows")
 
 
 def shrinkage(model: dict[str, Any]) -> str:
-    """How far each task was pulled to the population, against its number of rows."""
+    """How far each task was pulled to the population, against its rows (or in order, when all have as many)."""
     with _style():
         figure = Figure(figsize=(3.7, 3.0), layout="constrained")
         axes = figure.add_subplot()
         pairs = [(n, s) for n, s in zip(model["n_rows"], model["shrinkage"], strict=True) if s is not None]
-        axes.plot([n for n, _ in pairs], [s for _, s in pairs], "o", color=_GOOD, markersize=4.5, alpha=0.8)
-        axes.set_xscale("log")
+        pairs.sort(key=lambda pair: pair[1])
+        places = _places(axes, [n for n, _ in pairs])
+        axes.plot(
+            places, [s for _, s in pairs], "o", color=_GOOD, markersize=4.5 if len(pairs) <= 300 else 2.5, alpha=0.8
+        )
         axes.set_ylim(-0.05, 1.08)
         axes.axhline(1.0, color=_INK, linewidth=0.8)
         axes.axhline(0.0, color=_INK, linewidth=0.8)
-        axes.set_xlabel("rows of the task")
         axes.set_ylabel("shrinkage (1: population)")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         return _svg(figure, "Shrinkage of each task's coefficients towards the population, against its rows")
+
+
+def _places(axes: Axes, n_rows: list[int]) -> list[int]:
+    """Where tasks stand on the horizontal axis: at their number of rows, or side by side when all have as many."""
+    if len(set(n_rows)) > 1:
+        axes.set_xscale("log")
+        axes.set_xlabel("rows of the task")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        return n_rows
+    axes.set_xlabel("tasks in order")
+    return list(range(1, len(n_rows) + 1))
 
 
 def spectrum(model: dict[str, Any], shown: str) -> str:
