@@ -84,7 +84,7 @@ def shrinkage(model: dict[str, Any]) -> str:
         axes.plot(
             places, [s for _, s in pairs], "o", color=_GOOD, markersize=4.5 if len(pairs) <= 300 else 2.5, alpha=0.8
         )
-        axes.set_ylim(-0.05, 1.08)
+        axes.set_ylim(max(min([s for _, s in pairs], default=0.0), -1.0) - 0.05, 1.08)
         axes.axhline(1.0, color=_INK, linewidth=0.8)
         axes.axhline(0.0, color=_INK, linewidth=0.8)
         axes.set_ylabel("shrinkage (1: population)")
