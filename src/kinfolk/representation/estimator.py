@@ -186,7 +186,9 @@ def _prior(fit: Fit, loadings: FloatArray, noise: float, center: float, variance
         # a task's rows tell of the loadings only what its own head has not used up
         rows = np.maximum(fit.moments.n - 1.0, 1.0)
         second = (positions * (model.strength * np.maximum(1.0 - k / rows, 0.0))[:, None]).T @ positions
-        loading_weight = np.linalg.pinv(second)
+        # the mean of an inverse is more than the inverse of a mean: for k heads by a factor T / (T - k - 1)
+        heard_tasks = float((fit.moments.n > 1).sum())
+        loading_weight = np.linalg.pinv(second) * heard_tasks / max(heard_tasks - k - 1.0, 1.0)
     return GaussianPrior(
         np.concatenate(([center], state.mean)),
         padded,
