@@ -51,6 +51,9 @@ def test_moments_are_the_sums_they_say(d, weighted):
         assert_allclose(gram[t], S, atol=1e-10)
         assert_allclose(moments.b[t], b, atol=1e-10)
         assert_allclose(moments.yy[t], yy, atol=1e-10)
+    basis = np.random.default_rng(1).normal(size=(d, 2))
+    assert_allclose(moments.times(basis), gram @ basis, atol=1e-10)
+    assert_allclose(moments.total(), gram.sum(axis=0), atol=1e-10)
 
 
 @settings(deadline=None, max_examples=40)

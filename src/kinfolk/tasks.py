@@ -195,6 +195,23 @@ class Moments:
         assert self.rows is not None
         return self.rows.transpose(0, 2, 1) @ self.rows
 
+    def times(self, basis: FloatArray) -> FloatArray:
+        """``S_t basis`` of every task, ``(T, d, k)`` for a basis ``(d, k)``, from whichever form is stored."""
+        if self.gram is not None:
+            product: FloatArray = self.gram @ basis
+            return product
+        assert self.rows is not None
+        return self.rows.transpose(0, 2, 1) @ (self.rows @ basis)
+
+    def total(self) -> FloatArray:
+        """``sum_t S_t``, ``(d, d)``."""
+        if self.gram is not None:
+            summed: FloatArray = self.gram.sum(axis=0)
+            return summed
+        assert self.rows is not None
+        flat = self.rows.reshape(-1, self.n_features)
+        return flat.T @ flat
+
     def take(self, tasks: IntArray | slice) -> "Moments":
         """Moments of some of the tasks."""
         parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}

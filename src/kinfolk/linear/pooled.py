@@ -58,12 +58,7 @@ class _Sums:
 
     def __init__(self, moments: Moments) -> None:
         d = moments.n_features
-        if moments.gram is not None:
-            within = moments.gram.sum(axis=0)
-        else:
-            assert moments.rows is not None
-            stacked = moments.rows.reshape(-1, d)
-            within = stacked.T @ stacked
+        within = moments.total()
         self.within = np.zeros((d + 1, d + 1))
         self.within[1:, 1:] = within
         self.b = np.concatenate(([0.0], moments.b.sum(axis=0)))

@@ -2,46 +2,25 @@
 
 import copy
 import warnings
-from abc import ABC, abstractmethod
 from typing import Any, Literal, Self, overload
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk._typing import FloatArray, IntArray
+from kinfolk.base.estimator import TaskEstimator, lay_out, listed
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
 from kinfolk.tasks import Scaling, TaskData
-from kinfolk.validation import (
-    Table,
-    check_seen,
-    check_table,
-    check_target,
-    check_weights,
-    encode_labels,
-    match_labels,
-)
-
-_COMMON = (
-    "tasks_",
-    "coef_",
-    "intercept_",
-    "population_coef_",
-    "population_intercept_",
-    "noise_variance_",
-    "feature_names_",
-    "feature_names_in_",
-    "n_features_in_",
-    "result_",
-)
+from kinfolk.validation import check_table, check_target, check_weights
 
 
-class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
+class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Base of the regression methods; a method gives `_solve`.
 
     Parameters
@@ -72,17 +51,6 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
         Posterior, status and history.
     """
 
-    simplicity: int = 100
-    has_population: bool = True
-
-    task: str | int | None
-    standardize: bool
-    unseen: str
-
-    @abstractmethod
-    def _solve(self, data: TaskData) -> FitResult:
-        """Fit all tasks."""
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all tasks together.
 
@@ -109,7 +77,7 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
             y, n_rows=len(table.features), allow_2d=self.task is None, allow_missing=self.task is None
         )
         weights = check_weights(sample_weight, n_rows=len(table.features))
-        self.tasks_, rows, target, codes = _lay_out(table, targets, weights)
+        self.tasks_, rows, target, codes = lay_out(table, targets, weights)
         self._wide = targets.ndim == 2
         data = TaskData.build(
             table.features[rows],
@@ -208,11 +176,11 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
         table = self._read(X)
         target = check_target(y, n_rows=len(table.features), allow_2d=False, allow_missing=False)
         weights = check_weights(sample_weight, n_rows=len(target))
-        labels, rows, target, codes = _lay_out(table, target, weights)
+        labels, rows, target, codes = lay_out(table, target, weights)
         known = np.isin(labels, self.tasks_)
         if known.any():
             raise InputError(
-                f"adapt got rows of tasks that the model knows already: {_listed(labels[known])}. "
+                f"adapt got rows of tasks that the model knows already: {listed(labels[known])}. "
                 "Give only new tasks, or fit again with all rows."
             )
         data = TaskData.build(
@@ -260,48 +228,16 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
         ]
         return float(np.mean(scores))
 
-    @property
-    def n_iter_(self) -> int:
-        """Iterations used by the method, at least 1."""
-        return max(1, self.result_.n_iter)
-
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that ``y`` may be 2-D."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = self.task is None
         return tags
 
-    def _learned(self) -> list[str]:
-        """Names of the attributes that this method's own fit sets, beside those of every method."""
-        common = set(_COMMON)
-        return [name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in common]
-
-    def _check_parameters(self) -> None:
-        if self.unseen not in ("raise", "population"):
-            raise InputError(f"unseen must be 'raise' or 'population'; got {self.unseen!r}.")
-        if self.unseen == "population" and not self.has_population:
-            raise InputError(
-                f"{type(self).__name__} has no population model: its tasks share nothing. "
-                "Use unseen='raise', or a method that pools, such as PartialPoolingRegressor."
-            )
-
     def _new_task_noise(self) -> float:
         """Noise variance of a task to come, in standardised units."""
         noise = self.result_.posterior.noise_variance
         return float(np.median(noise))
-
-    def _read(self, X: Any) -> Table:
-        table = check_table(X, task=self.task, task_position=self._task_position)
-        validate_data(self, X=X, skip_check_array=True, reset=False)
-        return table
-
-    def _codes(self, table: Table) -> IntArray:
-        if table.labels is None:
-            return np.zeros(len(table.features), dtype=np.int64)
-        if self.unseen == "population":
-            return match_labels(table.labels, self.tasks_)
-        population = "Use unseen='population' for the population prediction, or " if self.has_population else "Use "
-        return check_seen(table.labels, self.tasks_, remedy=population + "adapt(X, y) to learn them from some rows.")
 
     def _std(self, features: FloatArray, codes: IntArray, observation_noise: bool) -> FloatArray:
         posterior = self.result_.posterior
@@ -326,27 +262,3 @@ class TaskRegressor(RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]  
             self.population_intercept_ = float(intercept)
         noise = posterior.noise_variance * scaling.y_scale**2
         self.noise_variance_ = float(noise[0]) if np.ptp(noise) == 0 else noise
-
-
-def _lay_out(
-    table: Table, targets: FloatArray, weights: FloatArray | None
-) -> tuple[LabelArray, IntArray | slice, FloatArray, IntArray]:
-    """Sorted task labels; and for every observation its row of X, its target and its task index."""
-    used = np.ones(len(table.features), dtype=bool) if weights is None else weights > 0
-    if targets.ndim == 2:
-        tasks, rows = np.nonzero((~np.isnan(targets) & used[:, None]).T)
-        empty = np.setdiff1d(np.arange(targets.shape[1]), tasks)
-        if len(empty):
-            raise InputError(f"Responses {_listed(empty)} (columns of y) hold no value; leave them out.")
-        return np.arange(targets.shape[1]), rows, targets[rows, tasks], tasks
-    kept: IntArray | slice = slice(None) if used.all() else np.flatnonzero(used)
-    if table.labels is None:
-        target = targets[kept]
-        return np.array([0]), kept, target, np.zeros(len(target), dtype=np.int64)
-    labels, codes = encode_labels(table.labels[kept])
-    return labels, kept, targets[kept], codes
-
-
-def _listed(labels: Any) -> str:
-    shown = ", ".join(repr(label.item() if hasattr(label, "item") else label) for label in list(labels)[:5])
-    return shown + (f", ... ({len(labels)} in all)" if len(labels) > 5 else "")

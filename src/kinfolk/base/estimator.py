@@ -1,0 +1,108 @@
+"""What regressors and classifiers share: reading tables, telling tasks apart, refusing tasks never seen."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
+from kinfolk.result import FitResult
+from kinfolk.tasks import TaskData
+from kinfolk.validation import Table, check_seen, check_table, encode_labels, match_labels
+
+_COMMON = (
+    "tasks_",
+    "coef_",
+    "intercept_",
+    "population_coef_",
+    "population_intercept_",
+    "noise_variance_",
+    "feature_names_",
+    "feature_names_in_",
+    "n_features_in_",
+    "result_",
+)
+
+
+class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
+    """Base of `TaskRegressor` and `TaskClassifier`.
+
+    Class attributes
+    ----------------
+    simplicity : int
+        Place in the recommendation of a comparison: of methods that are as good, the one with the lowest is taken.
+    has_population : bool
+        Whether the method has a model for a task that has not been seen.
+    """
+
+    simplicity: int = 100
+    has_population: bool = True
+
+    task: str | int | None
+    standardize: bool
+    unseen: str
+    result_: FitResult
+
+    @abstractmethod
+    def _solve(self, data: TaskData) -> FitResult:
+        """Fit all tasks."""
+
+    @property
+    def n_iter_(self) -> int:
+        """Iterations used by the method, at least 1."""
+        return max(1, self.result_.n_iter)
+
+    def _learned(self) -> list[str]:
+        """Names of the attributes that this method's own fit sets, beside those of every method."""
+        common = set(_COMMON)
+        return [name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in common]
+
+    def _check_parameters(self) -> None:
+        if self.unseen not in ("raise", "population"):
+            raise InputError(f"unseen must be 'raise' or 'population'; got {self.unseen!r}.")
+        if self.unseen == "population" and not self.has_population:
+            raise InputError(
+                f"{type(self).__name__} has no population model: its tasks share nothing. "
+                "Use unseen='raise', or a method that pools, such as PartialPoolingRegressor."
+            )
+
+    def _read(self, X: Any) -> Table:
+        table = check_table(X, task=self.task, task_position=self._task_position)
+        validate_data(self, X=X, skip_check_array=True, reset=False)
+        return table
+
+    def _codes(self, table: Table) -> IntArray:
+        if table.labels is None:
+            return np.zeros(len(table.features), dtype=np.int64)
+        if self.unseen == "population":
+            return match_labels(table.labels, self.tasks_)
+        population = "Use unseen='population' for the population prediction, or " if self.has_population else "Use "
+        return check_seen(table.labels, self.tasks_, remedy=population + "adapt(X, y) to learn them from some rows.")
+
+
+def lay_out(
+    table: Table, targets: FloatArray, weights: FloatArray | None
+) -> tuple[LabelArray, IntArray | slice, FloatArray, IntArray]:
+    """Sorted task labels; and for every observation its row of X, its target and its task index."""
+    used = np.ones(len(table.features), dtype=bool) if weights is None else weights > 0
+    if targets.ndim == 2:
+        tasks, rows = np.nonzero((~np.isnan(targets) & used[:, None]).T)
+        empty = np.setdiff1d(np.arange(targets.shape[1]), tasks)
+        if len(empty):
+            raise InputError(f"Responses {listed(empty)} (columns of y) hold no value; leave them out.")
+        return np.arange(targets.shape[1]), rows, targets[rows, tasks], tasks
+    kept: IntArray | slice = slice(None) if used.all() else np.flatnonzero(used)
+    if table.labels is None:
+        target = targets[kept]
+        return np.array([0]), kept, target, np.zeros(len(target), dtype=np.int64)
+    labels, codes = encode_labels(table.labels[kept])
+    return labels, kept, targets[kept], codes
+
+
+def listed(labels: Any) -> str:
+    """Up to five labels as a message shows them."""
+    shown = ", ".join(repr(label.item() if hasattr(label, "item") else label) for label in list(labels)[:5])
+    return shown + (f", ... ({len(labels)} in all)" if len(labels) > 5 else "")
