@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from kinfolk.datasets import make_shared_representation, make_unrelated_tasks
-from kinfolk.representation.evidence import SharedModel
+from kinfolk.representation.evidence import SharedModel, best_ridge
 from kinfolk.representation.fit import Fit, Study, fit_rank, start_of_rank
 from kinfolk.representation.own import best_own, coefficients, worth_looking
 from kinfolk.scaling import Scaling
@@ -135,7 +135,8 @@ def test_best_own_is_at_its_maximum():
     factor = moments.factor()
     model = SharedModel(moments, 1.0, factor)
     state = model.weigh(rng.normal(size=(6, 1)), 1.0)
-    own = best_own(model, factor, state)
+    own, gain = best_own(model, factor, state)
+    assert gain > 0
     mean = state.mean
 
     def evidence(own):
@@ -150,6 +151,22 @@ def test_best_own_is_at_its_maximum():
         return -0.5 * (freedom * np.log(quad / freedom) + volume)
 
     assert evidence(own) > max(evidence(own * 1.2), evidence(own / 1.2))
+
+
+def test_best_ridge_is_where_the_restricted_likelihood_is_largest():
+    data, _ = numbers()
+    model = Study(data.moments()).model(0.0)
+    loadings = 0.5 * np.random.default_rng(2).normal(size=(6, 2))
+    state = model.weigh(loadings, 0.3)
+    found, gain = best_ridge(state)
+
+    def restricted(ridge):
+        prior = ridge * np.eye(6) + loadings @ loadings.T
+        fitted = state.pulled @ np.linalg.solve(state.precision + np.linalg.inv(prior), state.pulled)
+        return 0.5 * (fitted / state.noise - np.linalg.slogdet(np.eye(6) + prior @ state.precision)[1])
+
+    assert restricted(found) > max(restricted(1.1 * found), restricted(found / 1.1))
+    assert_allclose(gain, restricted(found) - restricted(0.3), atol=1e-8)
 
 
 def test_settling_is_reported():

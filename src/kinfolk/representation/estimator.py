@@ -37,8 +37,8 @@ class SharedRepresentationRegressor(TaskRegressor):
         Folds inside the tasks for ``"auto"``.
     max_iter : int, default=100
         Most turns between climbing in B and re-estimating the variances, in the final fit.
-    tol : float, default=0.01
-        The fit ends when a turn changes the log marginal likelihood by less than this.
+    tol : float, default=1e-4
+        The fit ends when a turn changes the log marginal likelihood by less than ``tol (k + 1) (d + T)``.
     task, standardize, unseen
         See `TaskRegressor`.
     random_state : int, Generator or None, default=0
@@ -86,7 +86,7 @@ class SharedRepresentationRegressor(TaskRegressor):
         max_rank: int | None = None,
         n_splits: int = 5,
         max_iter: int = 100,
-        tol: float = 0.01,
+        tol: float = 1e-4,
         task: str | int | None = None,
         standardize: bool = True,
         unseen: str = "raise",

@@ -21,7 +21,7 @@ covariance, which is the inverse Hessian when all tasks have the same covariance
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from kinfolk._typing import FloatArray
 from kinfolk.tasks import NOISE_FLOOR, Factor, Moments
@@ -158,7 +158,9 @@ class SharedModel:
     def apply(self, vector: FloatArray) -> FloatArray:
         """``S_t vector`` of every task, ``(T, d)``, with rho integrated out."""
         if self.rows is None:
-            return self.moments.times(vector[:, None])[:, :, 0]
+            assert self.moments.gram is not None
+            summed: FloatArray = (self.moments.gram.reshape(-1, len(vector)) @ vector).reshape(-1, len(vector))
+            return summed
         product: FloatArray = ((self.rows @ vector)[:, None, :] @ self.rows)[:, 0]
         return product
 
@@ -222,12 +224,15 @@ class SharedModel:
         rows = np.linalg.cholesky(self.preconditioner * state.noise)
         columns = np.linalg.inv(np.linalg.cholesky(state.second + tiny(state.second)))
         seen = {"last": state, "best": state}
+        # the first step of L-BFGS has length one: in these units that is the full preconditioned step
+        rows = rows * max(float(np.linalg.norm(rows.T @ state.gradient @ columns.T)), 1e-300)
         history: list[float] = []
         moves: list[float] = []
         span = np.linalg.qr(loadings)[0]
 
         def loss(flat: FloatArray) -> tuple[float, FloatArray]:
-            found = self.weigh(rows @ flat.reshape(d, k) @ columns, ridge)
+            known = not history and np.array_equal(flat, start)  # the first question is where it starts
+            found = state if known else self.weigh(rows @ flat.reshape(d, k) @ columns, ridge)
             seen["last"] = found
             if found.value > seen["best"].value:
                 seen["best"] = found
@@ -241,10 +246,10 @@ class SharedModel:
             history.append(seen["best"].value)
             span = here
 
-        start = np.linalg.solve(rows, loadings) @ np.linalg.inv(columns)
+        start = (np.linalg.solve(rows, loadings) @ np.linalg.inv(columns)).ravel()
         ftol = tol / max(abs(state.value), 1.0)
         options = {"maxiter": steps, "maxfun": 2 * steps + 5, "ftol": ftol, "gtol": 1e-10}
-        end = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", callback=after_step, options=options)
+        end = minimize(loss, start, jac=True, method="L-BFGS-B", callback=after_step, options=options)
         return Climb(seen["best"], int(end.nit), tuple(history), tuple(moves))
 
 
@@ -254,24 +259,34 @@ def _population_root(loadings: FloatArray, ridge: float) -> FloatArray:
     return root
 
 
-def best_ridge(state: State) -> float:
-    """Some turns of MacKay's fixed point for g, loadings and noise held where they are.
+def best_ridge(state: State) -> tuple[float, float]:
+    r"""The g with the largest restricted likelihood, and its gain, loadings and noise held where they are.
 
-    With v the position outside the loadings, ``g <- g |v|^2 / (noise gamma)``, gamma the number of its coordinates
-    that the data determine.
+    With :math:`\Lambda_g = g I + F F^\top` the prior covariance of the population coefficients, P their precision from
+    the data and p what the data pull, over :math:`\sigma^2`: :math:`2 \log L = p^\top (P + \Lambda_g^{-1})^{-1} p /
+    \sigma^2 - \log |I + \Lambda_g P|`.
     """
-    d = len(state.loadings)
-    ridge = state.ridge
-    for _ in range(5):
-        root = _population_root(state.loadings, ridge)
-        covariance = np.linalg.inv(np.eye(root.shape[1]) + root.T @ state.precision @ root)
-        outside = (covariance @ (root.T @ state.pulled))[:d]
-        determined = d - float(np.trace(covariance[:d, :d]))
-        ratio = float(outside @ outside) / (state.noise * max(determined, 1e-300))
-        before, ridge = ridge, float(np.clip(ridge * ratio, *_RIDGE_BOUNDS))
-        if abs(np.log(ridge / before)) < 0.01:
+    values, vectors = np.linalg.eigh(state.precision)
+    values = np.maximum(values, 0.0)
+    loadings, pulled = vectors.T @ state.loadings, vectors.T @ state.pulled
+
+    def loss(log_ridge: float) -> float:
+        ridge = float(np.exp(log_ridge))
+        damping = 1.0 / (1.0 + ridge * values)
+        inner = np.eye(loadings.shape[1]) + (loadings.T * (values * damping)) @ loadings
+        pull = loadings.T @ (damping * pulled)
+        explained = ridge * float(damping @ pulled**2) + float(pull @ np.linalg.solve(inner, pull))
+        volume = float(np.linalg.slogdet(inner)[1]) - float(np.log(damping).sum())
+        return volume - explained / state.noise
+
+    low, high = np.log(_RIDGE_BOUNDS)
+    near = float(np.clip(np.log(state.ridge), low, high))
+    for width in (1.0, 4.0, 40.0):
+        left, right = max(near - width, low), min(near + width, high)
+        found = float(minimize_scalar(loss, bounds=(left, right), method="bounded", options={"xatol": 1e-3}).x)
+        if (left == low or found > left + 0.05) and (right == high or found < right - 0.05):
             break
-    return ridge
+    return float(np.exp(found)), 0.5 * (loss(near) - loss(found))
 
 
 def mean_root(state: State) -> FloatArray:

@@ -79,24 +79,29 @@ class Fit:
 
 
 def fit_rank(study: Study, loadings: FloatArray, own: float, ridge: float, *, rounds: int, tol: float) -> Fit:
-    """Climb in the loadings and re-estimate the variances in turn, until a turn changes the value by less than tol."""
-    value, model = -np.inf, study.model(own)
+    """Climb in the loadings and re-estimate the variances in turn.
+
+    It ends when other variances would raise the log likelihood by less than ``tol (k + 1) (d + T)``.
+    """
+    enough = tol * (loadings.shape[1] + 1) * (len(loadings) + study.moments.n_tasks)
+    model, looked = study.model(own), study.moments.n_tasks == 1  # a single task is its own population
     n_steps = 0
     history: tuple[float, ...] = ()
     moves: tuple[float, ...] = ()
     for _ in range(rounds):
         if own != model.own:
             model = study.model(own)
-        climb = model.climb(loadings, ridge, steps=50, tol=tol)
+        climb = model.climb(loadings, ridge, steps=50, tol=enough)
         state = climb.state
         n_steps, history, moves = n_steps + climb.n_steps, history + climb.history, moves + climb.moves
-        settled = abs(state.value - value) < tol
+        loadings, gain = state.loadings, 0.0
+        if own > 0.0 or (not looked and worth_looking(model, state)):
+            own, gain = best_own(model, study.factor, state)
+        looked = True
+        ridge, more = best_ridge(state)
+        settled = gain + more < enough
         if settled:
             break
-        loadings, value = state.loadings, state.value
-        if study.moments.n_tasks > 1 and (own > 0.0 or worth_looking(model, state)):
-            own = best_own(model, study.factor, state)  # a single task is its own population
-        ridge = best_ridge(state)
     return Fit(study, model, state, n_steps, settled, history, moves)
 
 
@@ -136,7 +141,7 @@ def start_of_rank(study: Study, rank: int, *, robust: bool = False) -> tuple[Flo
     # along these directions the heads are first fitted with hardly any prior
     state = model.weigh(directions * np.sqrt(1e3 * ridge), ridge)
     spread = state.heads.T @ state.heads / (len(state.heads) * state.noise)
-    return state.loadings @ np.linalg.cholesky(spread + tiny(spread)), 0.0, ridge
+    return state.loadings @ np.linalg.cholesky(spread + tiny(spread)), 0.0, best_ridge(state)[0]
 
 
 def _typical(study: Study) -> float:

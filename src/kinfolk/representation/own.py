@@ -40,8 +40,8 @@ def worth_looking(model: SharedModel, state: State) -> bool:
     return score**2 > 2.0 * _WORTH * information
 
 
-def best_own(model: SharedModel, factor: Factor, state: State) -> float:
-    """The ``rho`` with the largest evidence, everything else but the noise held where it is."""
+def best_own(model: SharedModel, factor: Factor, state: State) -> tuple[float, float]:
+    """The ``rho`` with the largest evidence, and its gain, everything else but the noise held where it is."""
     weights = model.weights
     projected = factor.directions @ state.loadings
     root = np.sqrt(factor.values)
@@ -63,8 +63,9 @@ def best_own(model: SharedModel, factor: Factor, state: State) -> float:
 
     typical = factor.values.size / max(float(factor.values.sum()), 1e-300)
     small = 1e-4 * typical  # a variance that changes nothing: a task's rows weigh 10,000 times more
+    here = loss(state.own)
     if loss(small) >= loss(0.0):
-        return 0.0
+        return 0.0, 0.5 * (here - loss(0.0))
     low, high = np.log(small), np.log(1e8 * typical)
     if state.own > 0.0:  # it is usually near where it was
         near = max(low, np.log(state.own) - 2.0), min(high, np.log(state.own) + 2.0)
@@ -73,8 +74,9 @@ def best_own(model: SharedModel, factor: Factor, state: State) -> float:
             low = high = found
     found = low if low == high else _bounded(loss, low, high)
     better = float(np.exp(found))
+    gain = 0.5 * (here - loss(better))
     # the search is not exact: where it was may be better still, and then nothing moves
-    return better if state.own == 0.0 or loss(better) < loss(state.own) else state.own
+    return (better, gain) if gain > 0.0 else (state.own, 0.0)
 
 
 def _bounded(loss: Callable[[float], float], low: float, high: float) -> float:

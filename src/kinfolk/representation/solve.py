@@ -15,7 +15,7 @@ from kinfolk.representation.robust import downweight, is_outlier, outlier_poster
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import Moments
 
-_ROUGH = 1.0  # tolerance, in units of log likelihood, while the rank is being chosen
+_ROUGH = 1e-3  # tolerance while the rank is being chosen
 
 
 def by_evidence(
@@ -26,7 +26,7 @@ def by_evidence(
     per_task_noise: bool = False,
     robust: bool = False,
     max_iter: int = 100,
-    tol: float = 0.01,
+    tol: float = 1e-4,
 ) -> FitResult:
     """Shared representation by maximum marginal likelihood.
 
@@ -44,7 +44,7 @@ def by_evidence(
     max_iter : int
         Most turns of the final fit between climbing in the loadings and re-estimating the variances.
     tol : float
-        It ends when a turn changes the log marginal likelihood by less.
+        It ends when a turn changes the log marginal likelihood by less than ``tol (k + 1) (d + T)``.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def _result(fit: Fit, moments: Moments, precision: FloatArray, scores: FloatArra
     each = noise / precision
     _, center, variance = intercepts(fit.slopes, moments, each)
     prior = prior_of(fit, left * spread * np.sqrt(noise), noise, center, variance)
-    found = outlier_scores(fit.study.moments, state.loadings, state.mean)
-    posterior = outlier_posterior(prior, moments, each, is_outlier(found) if robust else np.zeros(0, dtype=np.int64))
+    found = outlier_scores(fit.study.moments, state.loadings, state.mean) if robust else np.zeros(0)
+    posterior = outlier_posterior(prior, moments, each, is_outlier(found))
     return FitResult(
         posterior,
         Status.CONVERGED if fit.settled else Status.MAX_ITER,
