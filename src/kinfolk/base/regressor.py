@@ -52,6 +52,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
         Posterior, status and history.
     """
 
+    result_: FitResult
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all tasks together.
 
