@@ -15,7 +15,8 @@ from kinfolk.posterior import GaussianPrior
 from kinfolk.representation.logistic import Design, Prior, State, climb
 from kinfolk.representation.logistic_rank import choose_rank, evidence_rank, fit_rank
 from kinfolk.result import FitResult, Status
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 
 class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskClassifier):  # type: ignore[misc]
