@@ -1,13 +1,13 @@
 """Multi-task learning: fit many related small data sets as kin, and say task by task whether sharing helped."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
     from kinfolk.io import load_model, read_table, save_model
     from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
-    from kinfolk.representation import SharedRepresentationRegressor
+    from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
     from kinfolk.selection import (
         Comparison,
         FewShotSplit,
@@ -25,6 +25,7 @@ _HOME = {
     "PooledRidge": "linear",
     "PartialPoolingRegressor": "linear",
     "SharedRepresentationRegressor": "representation",
+    "SharedRepresentationClassifier": "representation",
     "compare": "selection",
     "Comparison": "selection",
     "TaskKFold": "selection",
@@ -46,6 +47,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "PooledRidge",
     "PartialPoolingRegressor",
     "SharedRepresentationRegressor",
+    "SharedRepresentationClassifier",
     "compare",
     "Comparison",
     "TaskKFold",
@@ -64,19 +66,30 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
 ]
 
 
-def all_estimators() -> list[type[Any]]:
-    """Every method that kinfolk exports, simplest first: what ``compare(methods="all")`` fits.
+def all_estimators(kind: Literal["regressor", "classifier"] = "regressor") -> list[type[Any]]:
+    """Every method of a kind that kinfolk exports, simplest first.
+
+    Parameters
+    ----------
+    kind : {"regressor", "classifier"}, default="regressor"
+        The regressors are what ``compare(methods="all")`` fits.
 
     Examples
     --------
     >>> import kinfolk
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators()][0]
     'PooledRidge'
+    >>> [estimator.__name__ for estimator in kinfolk.all_estimators("classifier")]
+    ['SharedRepresentationClassifier']
     """
-    from kinfolk.base import TaskRegressor
+    from kinfolk.base import TaskClassifier, TaskRegressor
+    from kinfolk.exceptions import InputError
 
+    bases = {"regressor": TaskRegressor, "classifier": TaskClassifier}
+    if kind not in bases:
+        raise InputError(f"kind must be one of {', '.join(map(repr, bases))}; got {kind!r}.")
     public = (getattr(import_module("kinfolk"), name) for name in __all__)
-    methods = [item for item in public if isinstance(item, type) and issubclass(item, TaskRegressor)]
+    methods = [item for item in public if isinstance(item, type) and issubclass(item, bases[kind])]
     return sorted(methods, key=lambda method: method.simplicity)
 
 

@@ -44,7 +44,7 @@ class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn i
     task: str | int | None
     standardize: bool
     unseen: str
-    result_: FitResult
+    result_: Any
 
     @abstractmethod
     def _solve(self, data: TaskData) -> FitResult:
@@ -53,7 +53,7 @@ class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn i
     @property
     def n_iter_(self) -> int:
         """Iterations used by the method, at least 1."""
-        return max(1, self.result_.n_iter)
+        return max(1, int(self.result_.n_iter))
 
     def _learned(self) -> list[str]:
         """Names of the attributes that this method's own fit sets, beside those of every method."""

@@ -16,7 +16,8 @@ from kinfolk.base.estimator import TaskEstimator, lay_out, listed
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 from kinfolk.validation import check_table, check_target, check_weights
 
 
@@ -50,6 +51,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
     result_ : FitResult
         Posterior, status and history.
     """
+
+    result_: FitResult
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all tasks together.

@@ -13,8 +13,10 @@ from kinfolk.datasets.real import (
     load_watch,
 )
 from kinfolk.datasets.synthetic import (
+    SyntheticClassification,
     SyntheticTasks,
     make_clustered_tasks,
+    make_shared_classification,
     make_shared_representation,
     make_unrelated_tasks,
 )
@@ -22,6 +24,7 @@ from kinfolk.datasets.synthetic import (
 __all__ = [
     "DATASETS",
     "Dataset",
+    "SyntheticClassification",
     "SyntheticTasks",
     "data_directory",
     "load_ames",
@@ -29,6 +32,7 @@ __all__ = [
     "load_real",
     "load_watch",
     "make_clustered_tasks",
+    "make_shared_classification",
     "make_shared_representation",
     "make_unrelated_tasks",
 ]

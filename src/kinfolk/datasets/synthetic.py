@@ -1,4 +1,4 @@
-"""Synthetic linear tasks whose coefficients are known."""
+"""Synthetic linear and logistic tasks whose coefficients are known."""
 
 from __future__ import annotations
 
@@ -77,6 +77,50 @@ class SyntheticTasks:
         return float(np.mean(np.sum(difference**2, axis=1) + shift**2))
 
 
+@dataclass(frozen=True)
+class SyntheticClassification:
+    """Rows of logistic tasks ``P(y = 1) = sigmoid(x . coef[t] + intercept[t])``, with the truth that made them.
+
+    Features are standard normal.
+
+    Attributes
+    ----------
+    X : pandas.DataFrame of shape (n_rows, n_features + 1)
+        Columns ``x0, x1, ...`` and, last, ``task`` (labels 0 .. n_tasks - 1, rows in the order of tasks).
+    y : integer ndarray of shape (n_rows,)
+        Classes 0 and 1.
+    coef : ndarray of shape (n_tasks, n_features)
+    intercept : ndarray of shape (n_tasks,)
+    representation : ndarray of shape (n_features, rank)
+        Orthonormal basis B with ``coef = heads @ B.T``.
+    """
+
+    X: pd.DataFrame
+    y: IntArray
+    coef: FloatArray
+    intercept: FloatArray
+    representation: FloatArray
+
+    def sample(self, n_samples: Counts, random_state: Seed = None) -> tuple[pd.DataFrame, IntArray]:
+        """Draw new rows of the same tasks, for testing.
+
+        Parameters
+        ----------
+        n_samples : int or array of int of shape (n_tasks,)
+            Rows of every task.
+        random_state : int, Generator or None, default=None
+        """
+        counts = _counts(n_samples, len(self.coef))
+        return _draw_classes(self.coef, self.intercept, counts, np.random.default_rng(random_state))
+
+    def log_odds(self, X: pd.DataFrame) -> FloatArray:
+        """True log-odds ``(n,)`` of class 1 for rows like those of ``X``."""
+        task = X["task"].to_numpy()
+        features = X.drop(columns="task").to_numpy()
+        odds: FloatArray = np.einsum("nd,nd->n", features, self.coef[task]) + self.intercept[task]
+        return odds
+
+
 def make_shared_representation(
     n_tasks: int = 100,
     n_samples: Counts = 50,
@@ -127,6 +171,59 @@ def make_shared_representation(
     basis = np.linalg.qr(generator.standard_normal((n_features, rank)))[0]
     coef = generator.standard_normal((n_tasks, rank)) @ basis.T
     return _make(coef, counts, noise, intercept, task_mean, generator, representation=basis)
+
+
+def make_shared_classification(
+    n_tasks: int = 100,
+    n_samples: Counts = 40,
+    n_features: int = 40,
+    rank: int = 3,
+    *,
+    signal: float = 1.5,
+    intercept: float = 0.5,
+    random_state: Seed = None,
+) -> SyntheticClassification:
+    """Logistic tasks whose coefficients lie in one subspace: ``coef[t] = signal * B a_t``.
+
+    B has ``rank`` orthonormal columns in a random direction, a_t is standard normal.
+
+    Parameters
+    ----------
+    n_tasks : int, default=100
+    n_samples : int or array of int of shape (n_tasks,), default=40
+        Rows of every task.
+    n_features : int, default=40
+    rank : int, default=3
+        Dimension of the subspace, 0 to ``n_features``.
+    signal : float, default=1.5
+        Standard deviation of a task's coefficients along B.
+    intercept : float, default=0.5
+        Standard deviation of the task intercepts.
+    random_state : int, Generator or None, default=None
+
+    Returns
+    -------
+    SyntheticClassification
+
+    Examples
+    --------
+    >>> from kinfolk.datasets import make_shared_classification
+    >>> tasks = make_shared_classification(n_tasks=4, n_samples=10, n_features=6, rank=2, random_state=0)
+    >>> tasks.X.shape, tasks.coef.shape, sorted(set(tasks.y.tolist()))
+    ((40, 7), (4, 6), [0, 1])
+    """
+    counts = _counts(n_samples, _at_least("n_tasks", n_tasks, 1))
+    if _at_least("rank", rank, 0) > _at_least("n_features", n_features, 1):
+        raise InputError(f"rank must be at most n_features={n_features}, got {rank}.")
+    for name, value in (("signal", signal), ("intercept", intercept)):
+        if not (np.isfinite(value) and value >= 0):
+            raise InputError(f"{name} is a standard deviation: it must be zero or positive, got {value!r}.")
+    generator = np.random.default_rng(random_state)
+    basis = np.linalg.qr(generator.standard_normal((n_features, rank)))[0]
+    coef = signal * generator.standard_normal((n_tasks, rank)) @ basis.T
+    intercepts = intercept * generator.standard_normal(n_tasks)
+    X, y = _draw_classes(coef, intercepts, counts, generator)
+    return SyntheticClassification(X, y, coef, intercepts, basis)
 
 
 def make_unrelated_tasks(
@@ -253,6 +350,14 @@ def _draw_rows(
     y: FloatArray = np.einsum("nd,nd->n", features, coef[task]) + intercept[task] + error
     X = pd.DataFrame(features, columns=[f"x{j}" for j in range(coef.shape[1])])
     X["task"] = task
+    return X, y
+
+
+def _draw_classes(
+    coef: FloatArray, intercept: FloatArray, counts: IntArray, generator: np.random.Generator
+) -> tuple[pd.DataFrame, IntArray]:
+    X, odds = _draw_rows(coef, intercept, 0.0, np.zeros_like(coef), counts, generator)
+    y = (generator.logistic(size=len(odds)) < odds).astype(np.int64)
     return X, y
 
 

@@ -7,11 +7,18 @@ number of the others.
 from kinfolk.validation.labels import as_labels, check_seen, encode_labels, match_labels
 from kinfolk.validation.messages import list_rows
 from kinfolk.validation.tables import Table, check_labels, check_table, find_task_column
-from kinfolk.validation.targets import check_regression_target, check_target, check_weights
+from kinfolk.validation.targets import (
+    check_classes,
+    check_regression_target,
+    check_target,
+    check_weights,
+    match_classes,
+)
 
 __all__ = [
     "Table",
     "as_labels",
+    "check_classes",
     "check_labels",
     "check_regression_target",
     "check_seen",
@@ -21,5 +28,6 @@ __all__ = [
     "encode_labels",
     "find_task_column",
     "list_rows",
+    "match_classes",
     "match_labels",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.validation.columns import (
     Column,
@@ -119,6 +119,66 @@ def check_regression_target(y: Any, *, name: str = "y") -> None:
             )
 
 
+def check_classes(
+    y: Any, *, n_rows: int, used: BoolArray | None = None, name: str = "y"
+) -> tuple[LabelArray, FloatArray]:
+    """Sorted class labels, and the index of every row's class as float64.
+
+    Text, categories, booleans and whole numbers are classes.
+
+    Parameters
+    ----------
+    y : list, array, Series or DataFrame of shape (n_rows,) or (n_rows, 1)
+    n_rows : int
+        Number of rows of X.
+    used : (n_rows,) array of bool, optional
+        Rows that count (those of positive weight).
+    name : str, default="y"
+        What messages call the target.
+
+    Raises
+    ------
+    InputError
+        For None, a wrong shape or length, missing values, fractions, dates, and a single class.
+
+    Examples
+    --------
+    >>> from kinfolk.validation import check_classes
+    >>> check_classes(["no", "yes", "no"], n_rows=3)
+    (array(['no', 'yes'], dtype=object), array([0., 1., 0.]))
+    """
+    values = _class_values(y, n_rows, name)
+    classes = np.unique(values if used is None else values[used])
+    if len(classes) < 2:
+        counted = "" if used is None else " in the rows of positive weight"
+        found = f"one class, {classes[0]!s}" if len(classes) else "no class"
+        raise InputError(
+            f"A classifier needs rows of at least two classes; {name} holds {found}{counted}. A single task may lack "
+            "classes, all rows together may not."
+        )
+    codes = np.minimum(np.searchsorted(classes, values), len(classes) - 1)
+    return classes, codes.astype(np.float64)
+
+
+def match_classes(y: Any, classes: LabelArray, *, n_rows: int, name: str = "y") -> FloatArray:
+    """Index of every row's class among the known ``classes``, as float64.
+
+    Raises
+    ------
+    InputError
+        As `check_classes`, and for a class that is not known.
+    """
+    values = _class_values(y, n_rows, name)
+    codes = pd.Index(classes).get_indexer(pd.Index(values))
+    if (codes < 0).any():
+        new, known = pd.unique(values[codes < 0]), [str(value) for value in classes]
+        raise InputError(
+            f"{name} holds classes that the model does not know: {list_names([str(value) for value in new], 5)}. "
+            f"It knows {list_names(known, 5)}; fit again with all rows to learn a new class."
+        )
+    return codes.astype(np.float64)
+
+
 def check_weights(sample_weight: Any, *, n_rows: int, name: str = "sample_weight") -> FloatArray | None:
     """Row weights as float64 of shape (n_rows,), or None when there are none; a scalar counts for every row.
 
@@ -151,6 +211,59 @@ def check_weights(sample_weight: Any, *, n_rows: int, name: str = "sample_weight
     if not weights.any():
         raise InputError(f"{name}: every weight is zero, so no row counts. At least one weight must be positive.")
     return weights
+
+
+def _class_values(y: Any, n_rows: int, name: str) -> LabelArray:
+    """Class of every row: text (object), booleans or numbers."""
+    if y is None:
+        raise InputError(
+            "This estimator requires y to be passed, but the target y is None. Give one class per row of X."
+        )
+    columns, two_d = _target_columns(y, name)
+    if len(columns) > 1:
+        raise InputError(
+            f"{name} should be a 1d array, got an array of shape ({len(columns[0].values)}, {len(columns)}) instead. A "
+            "classifier takes one class per row."
+        )
+    column = columns[0]
+    if len(column.values) != n_rows:
+        raise InputError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, {name} has "
+            f"{len(column.values)}. There is one value per row."
+        )
+    if two_d:
+        message = f"A column-vector {name} was passed when a 1d array was expected: pass {name}.ravel()."
+        warnings.warn(message, DataConversionWarning, stacklevel=4)
+    missing = np.asarray(pd.isna(column.values))
+    if missing.any():
+        raise InputError(
+            f"Input {name} contains NaN or missing classes in {list_rows(missing)} (rows counted from 0). Drop these "
+            "rows: a row without a class teaches nothing."
+        )
+    if column.kind in ("text", "categories"):
+        texts = np.array([isinstance(value, str) for value in column.values])
+        if texts.all():
+            return np.asarray(column.values, dtype=object)
+        column = Column(column.name, np.asarray(column.values), "numbers") if not texts.any() else column
+    if column.kind != "numbers":
+        raise InputError(
+            f"Unknown label type: {name} holds {column.kind}. Classes are text, categories, booleans or whole numbers, "
+            "all of one kind."
+        )
+    if is_boolean(column):
+        return np.asarray(column.values, dtype=bool)
+    if column.values.dtype.kind in "iu":
+        return column.values
+    numbers = object_numbers(column) if column.values.dtype == object else column.values.astype(np.float64)
+    refuse_not_finite(numbers[:, None], [column.name], name, "Drop these rows.")
+    fraction = numbers != np.round(numbers)
+    if fraction.any():
+        raise InputError(
+            f"Unknown label type: continuous. {name} holds fractions in {list_rows(fraction, numbers)} (rows counted "
+            "from 0): measured values are for a regressor such as SharedRepresentationRegressor. Classes are text, "
+            "categories, booleans or whole numbers."
+        )
+    return numbers
 
 
 def _classes_found(column: Column) -> str | None:

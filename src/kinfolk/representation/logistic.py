@@ -1,0 +1,329 @@
+r"""Laplace evidence of logistic tasks with a shared linear representation, and the steps that climb it.
+
+.. math:: P(y_{ti} = 1) = \operatorname{sigmoid}(a_t + x_{ti}^\top w_t), \qquad
+          u_t = (a_t, w_t) \sim N\bigl(m,\; F F^\top + \operatorname{diag}(s)\bigr) ,
+
+with loadings F of shape (D, k), D = d + 1, whose first row is zero (:math:`B \Gamma B^\top = F F^\top`), and own
+variances :math:`s = (v, \tau^2, \ldots, \tau^2)`: intercepts are shrunken towards their population, since the free
+intercept of a task with one class is infinite. The population slopes have the prior :math:`N(0, F F^\top + g I)`.
+
+At the mode of the tasks' coefficients the model is, to second order, a Gaussian one: rows :math:`\sqrt{h_i} x_i`,
+:math:`h = p (1 - p)`, working responses :math:`\sqrt{h_i} (\eta_i + (y_i - p_i) / h_i)` and noise of variance one.
+What a task has of its own is integrated out of these rows,
+:math:`R_t \to (I + R_t \operatorname{diag}(s) R_t^\top)^{-1/2} R_t`, and one step in F (expectation maximisation with
+expanded parameters, preconditioned by the pooled information), m (Newton), s and g (MacKay's fixed points) follows in
+closed form; a step is halved while it lowers
+
+.. math:: \sum_t \bigl[\log p(y_t | \hat u_t) + \log N(\hat u_t; m, S) - \tfrac12 \log|H_t| \bigr]
+          + \log N(m; 0, M) - \tfrac12 \log|H| , \qquad M = F F^\top + g I ,
+
+the Laplace approximation of the log marginal likelihood (Rasmussen and Williams 2006, section 3.4), with
+:math:`H_t` the information on :math:`u_t` and H that on m once every task's own is integrated out.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit
+
+from kinfolk._typing import FloatArray
+from kinfolk.tasks import TaskData, sum_by_task
+
+_LARGEST = 100.0  # variance of the linear predictor beyond which classes are separated anyway
+_NEGLIGIBLE = 1e-2  # coefficients' worth of freedom in all tasks together below which an own variance is none
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The population that tasks are drawn from, in standardised units, intercept first.
+
+    Attributes
+    ----------
+    mean : (D,) array, m
+    loadings : (D, k) array, F; the first row is zero
+    own : (D,) array, s
+    ridge : float, g
+    """
+
+    mean: FloatArray
+    loadings: FloatArray
+    own: FloatArray
+    ridge: float
+
+    def mean_precision(self) -> FloatArray:
+        """Prior precision ``(D, D)`` of m: zero for the intercept."""
+        precision = np.zeros((len(self.mean), len(self.mean)))
+        slopes = self.loadings[1:]
+        precision[1:, 1:] = np.linalg.inv(slopes @ slopes.T + self.ridge * np.eye(len(slopes)))
+        return precision
+
+
+class Design:
+    """Rows of all tasks with a leading one, and their classes as 0 and 1; a row of weight 0 is only predicted."""
+
+    def __init__(self, data: TaskData, weights: FloatArray | None = None) -> None:
+        self.rows = np.concatenate((np.ones((len(data.X), 1)), data.X), axis=1)
+        self.y = data.y
+        given = np.ones(len(data.y)) if data.weights is None else data.weights
+        self.weights = given if weights is None else given * weights
+        self.codes, self.offsets, self.n_tasks = data.codes, data.offsets, data.n_tasks
+        self.counts = np.diff(data.offsets)
+        self.longest = int(self.counts.max(initial=0))
+        self.position = np.arange(len(data.y)) - data.offsets[self.codes]
+
+    def with_weights(self, keep: FloatArray) -> "Design":
+        """The same rows, weighted by ``keep`` besides."""
+        other: Design = object.__new__(Design)
+        other.__dict__.update(self.__dict__)
+        other.weights = self.weights * keep
+        return other
+
+    def linear(self, coef: FloatArray) -> FloatArray:
+        """``eta`` (n,) for coefficients (T, D)."""
+        eta: FloatArray = np.einsum("nd,nd->n", self.rows, coef[self.codes])
+        return eta
+
+    def log_likelihood(self, eta: FloatArray) -> FloatArray:
+        """Weighted log-likelihood of each task, ``(T,)``."""
+        return sum_by_task(self.weights * -np.logaddexp(0.0, (1.0 - 2.0 * self.y) * eta), self.codes, self.n_tasks)
+
+    def working(self, eta: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Rows ``(T, r, D)`` and targets ``(T, r)`` of the Gaussian model at ``eta``, the population taken out.
+
+        They are the rows themselves, padded, when no task has more than D, and otherwise a Cholesky factor of their
+        Gram matrix.
+        """
+        p = expit(np.clip(eta, -30.0, 30.0))
+        curvature = p * (1.0 - p)
+        left = eta - self.rows @ mean
+        D = self.rows.shape[1]
+        if self.longest <= D:
+            root = np.sqrt(self.weights * curvature)
+            rows, targets = np.zeros((self.n_tasks, self.longest, D)), np.zeros((self.n_tasks, self.longest))
+            rows[self.codes, self.position] = root[:, None] * self.rows
+            targets[self.codes, self.position] = root * (left + (self.y - p) / curvature)
+            return rows, targets
+        gram, pull = np.zeros((self.n_tasks, D, D)), np.zeros((self.n_tasks, D))
+        weighted = self.rows * (self.weights * curvature)[:, None]
+        target = self.weights * (curvature * left + self.y - p)
+        for t in np.flatnonzero(self.counts):  # a plain loop of BLAS calls
+            task = slice(self.offsets[t], self.offsets[t + 1])
+            np.dot(self.rows[task].T, weighted[task], out=gram[t])
+            np.dot(target[task], self.rows[task], out=pull[t])
+        size = np.trace(gram, axis1=1, axis2=2)
+        gram += (1e-10 * np.maximum(size, 1e-200))[:, None, None] * np.eye(D)
+        lower = np.linalg.cholesky(gram)
+        return lower.transpose(0, 2, 1), np.linalg.solve(lower, pull[:, :, None])[:, :, 0]
+
+
+@dataclass(frozen=True)
+class State:
+    """The tasks at their mode under one prior.
+
+    Attributes
+    ----------
+    prior : Prior
+    eta : (n,) array, linear predictors
+    coef : (T, D) array, modes of u
+    heads : (T, k) array, their positions along the loadings
+    covariance : (T, k, k) array, posterior covariances of the heads
+    whitened : (T, r, D) array, working rows with what tasks have of their own integrated out
+    pulled : (T, r) array, their targets less the population
+    left : (T, r) array, and less the heads
+    information : (D, D) array, what all tasks together tell of their population, heads integrated out
+    value : float, the log evidence
+    n_steps : int, steps of `climb` that led here
+    settled : bool
+    history : tuple of float, the value after each of them
+    """
+
+    prior: Prior
+    eta: FloatArray
+    coef: FloatArray
+    heads: FloatArray
+    covariance: FloatArray
+    whitened: FloatArray
+    pulled: FloatArray
+    left: FloatArray
+    information: FloatArray
+    value: float
+    n_steps: int = 0
+    settled: bool = False
+    history: tuple[float, ...] = ()
+
+
+def find_mode(design: Design, prior: Prior, eta: FloatArray, *, tol: float, steps: int = 25) -> State:
+    """Newton's method for all tasks at once, from ``eta``; a task's step is halved while it lowers its posterior."""
+    F, root = prior.loadings, np.sqrt(prior.own)
+    k = F.shape[1]
+    z: FloatArray | None = None
+    objective: FloatArray | None = None
+    for _ in range(steps):
+        rows, targets = design.working(eta, prior.mean)
+        scaled = rows * root
+        inner = np.eye(rows.shape[1]) + scaled @ scaled.transpose(0, 2, 1)
+        along = rows @ F
+        solved = np.linalg.solve(inner, np.concatenate((along, targets[:, :, None]), axis=2))
+        transposed = along.transpose(0, 2, 1)
+        precision = np.eye(k) + transposed @ solved[:, :, :k]
+        covariance = np.linalg.inv(precision)
+        heads = (covariance @ (transposed @ solved[:, :, k:]))[:, :, 0]
+        back = solved[:, :, k] - (solved[:, :, :k] @ heads[:, :, None])[:, :, 0]
+        new = np.concatenate((heads, (back[:, None, :] @ scaled)[:, 0]), axis=1)
+        eta, z_new, reached = _best_step(design, prior, z, new, objective)
+        gain = np.inf if objective is None else float((reached - objective).sum())
+        z, objective = z_new, reached
+        if gain < tol:
+            break
+    assert z is not None
+    lower = np.linalg.cholesky(inner)
+    both = np.linalg.solve(lower, np.concatenate((rows, targets[:, :, None]), axis=2))
+    whitened, pulled = both[:, :, :-1], both[:, :, -1]
+    left = pulled - (whitened @ (F @ z[:, :k, None]))[:, :, 0]
+    volume = 2.0 * float(np.log(np.diagonal(lower, axis1=1, axis2=2)).sum())
+    volume += float(np.linalg.slogdet(precision)[1].sum())
+    information = _information(whitened, F, covariance)
+    value = float(reached.sum()) - 0.5 * volume + _log_population(prior, information)
+    coef = prior.mean + z[:, :k] @ F.T + z[:, k:] * root
+    return State(prior, eta, coef, z[:, :k], covariance, whitened, pulled, left, information, value)
+
+
+def _best_step(
+    design: Design, prior: Prior, old: FloatArray | None, new: FloatArray, objective: FloatArray | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Linear predictors, positions and log posteriors after a step that lowers no task's log posterior."""
+    k, root = prior.loadings.shape[1], np.sqrt(prior.own)
+    for halving in range(12):
+        eta = design.linear(prior.mean + new[:, :k] @ prior.loadings.T + new[:, k:] * root)
+        reached = design.log_likelihood(eta) - 0.5 * (new**2).sum(axis=1)
+        if old is None or objective is None:
+            break
+        worse = reached < objective - 1e-10 * (1.0 + np.abs(objective))
+        if not worse.any():
+            break
+        share = 0.5 if halving < 11 else 0.0
+        new = np.where(worse[:, None], old + share * (new - old), new)
+    return eta, new, reached
+
+
+def _log_population(prior: Prior, information: FloatArray) -> float:
+    """``log N(m; 0, M)`` and the volume of m's posterior: ``-1/2 (m' M^-1 m + log|M| + log|H + M^-1|)``."""
+    slopes = prior.mean[1:]
+    shrink = prior.mean_precision()
+    size = float(slopes @ shrink[1:, 1:] @ slopes) - float(np.linalg.slogdet(shrink[1:, 1:])[1])
+    return -0.5 * (size + float(np.linalg.slogdet(information + shrink)[1]))
+
+
+def _information(W: FloatArray, loadings: FloatArray, covariance: FloatArray) -> FloatArray:
+    cross = W.transpose(0, 2, 1) @ (W @ loadings)
+    lost: FloatArray = np.tensordot(cross @ covariance, cross, axes=((0, 2), (0, 2)))
+    return _total(W) - lost
+
+
+def climb(design: Design, prior: Prior, eta: FloatArray, *, steps: int, tol: float) -> State:
+    """Turn between the modes of the tasks and a step in the population, until a step gains less than ``tol``."""
+    state, length, n_steps, settled = find_mode(design, prior, eta, tol=0.1 * tol), 1.0, 0, False
+    target, history = _step(state), [state.value]
+    while n_steps < steps:
+        moved = find_mode(design, _between(state.prior, target, length), state.eta, tol=0.1 * tol)
+        n_steps += 1
+        gain = moved.value - state.value
+        if gain >= 0.0:
+            state, length = moved, min(1.0, 2.0 * length)
+            history.append(state.value)
+            settled = gain < tol
+            target = _step(state)
+        else:
+            length *= 0.5
+            settled = length < 0.05
+        if settled:
+            break
+    return replace(state, n_steps=n_steps, settled=settled, history=tuple(history))
+
+
+def _between(old: Prior, new: Prior, length: float) -> Prior:
+    if length == 1.0:
+        return new
+    return Prior(
+        old.mean + length * (new.mean - old.mean),
+        old.loadings + length * (new.loadings - old.loadings),
+        np.where(new.own > 0.0, old.own ** (1.0 - length) * new.own**length, 0.0),
+        old.ridge ** (1.0 - length) * new.ridge**length,
+    )
+
+
+def pooled_inverse(state: State) -> tuple[FloatArray, FloatArray]:
+    """Inverse ``P`` (d, d) of the tasks' mean information on the slopes, and each task's size of it (T,)."""
+    slopes = state.whitened[:, :, 1:]
+    total, strength = _total(slopes), (slopes**2).sum(axis=(1, 2))
+    floor = 1e-3 * max(float(np.trace(total)) / len(total), 1e-300)
+    return np.linalg.inv(total + floor * np.eye(len(total))) * strength.sum(), strength
+
+
+def _total(rows: FloatArray) -> FloatArray:
+    flat = rows.reshape(-1, rows.shape[2])
+    total: FloatArray = flat.T @ flat
+    return total
+
+
+def _step(state: State) -> Prior:
+    """The whole step from the modes of the tasks: population, loadings, own variances, ridge."""
+    prior, W = state.prior, state.whitened
+    d = len(prior.mean) - 1
+    # population: a Newton step
+    information, shrink = state.information, prior.mean_precision()
+    pulls = (state.left[:, None, :] @ W)[:, 0]
+    both = information + shrink
+    mean = prior.mean + np.linalg.solve(both, pulls.sum(axis=0) - shrink @ prior.mean)
+    # its ridge: MacKay's fixed point, |outside|^2 over the number of coefficients that the data determine
+    outside = shrink[1:, 1:] @ mean[1:]
+    determined = np.trace((shrink - shrink @ np.linalg.solve(both, shrink))[1:, 1:])
+    ridge = prior.ridge * float(outside @ outside) / max(float(determined), 1e-300)
+    ridge = float(np.clip(ridge, 1e-6, _LARGEST))
+    return Prior(mean, _loadings(state), _own(state, pulls), ridge) if d else prior
+
+
+def _own(state: State, pulls: FloatArray) -> FloatArray:
+    """MacKay's fixed point for the variances of intercepts and of what slopes have of their own.
+
+    It is slow where the data determine few of the coefficients, a share c of them: the ratio is taken to the power
+    3 - 2c.
+    """
+    W, own = state.whitened, state.prior.own
+    cross = W.transpose(0, 2, 1) @ (W @ state.prior.loadings)
+    information = (W**2).sum(axis=1) - ((cross @ state.covariance) * cross).sum(axis=2)
+    found, known = (pulls**2).sum(axis=0), np.maximum(information, 0.0).sum(axis=0)
+    new = own.copy()
+    for part in (slice(0, 1), slice(1, None)):
+        used = float(own[part] @ known[part])  # number of coefficients that the data determine
+        if used < _NEGLIGIBLE:
+            new[part] = 0.0
+        else:
+            ratio = float(found[part].sum()) / max(float(known[part].sum()), 1e-300)
+            share = min(used / (len(W) * len(own[part])), 1.0)
+            new[part] = np.clip(own[part] * np.clip(ratio ** (3.0 - 2.0 * share), 0.01, 100.0), 1e-6, _LARGEST)
+    return new
+
+
+def _loadings(state: State) -> FloatArray:
+    """Preconditioned step in F, and the heads' spread taken into it (parameter expansion)."""
+    F = state.prior.loadings
+    if not F.shape[1]:
+        return F
+    W = state.whitened
+    second = state.heads[:, :, None] * state.heads[:, None, :] + state.covariance
+    cross = W.transpose(0, 2, 1) @ (W @ F)
+    pulled = ((state.pulled[:, None, :] @ W)[:, 0]).T @ state.heads
+    gradient = (np.tensordot(cross, second, axes=((0, 2), (0, 1))) - pulled)[1:]
+    preconditioner, strength = pooled_inverse(state)
+    weighted = np.tensordot(strength, second, axes=1)
+    target = F[1:] - preconditioner @ np.linalg.solve(weighted + _tiny(weighted), gradient.T).T
+    spread = second.mean(axis=0)
+    left, values, right = np.linalg.svd(target @ np.linalg.cholesky(spread + _tiny(spread)), full_matrices=False)
+    bounded = (left * np.minimum(values, np.sqrt(_LARGEST))) @ right
+    return np.concatenate((np.zeros((1, F.shape[1])), bounded))
+
+
+def _tiny(matrix: FloatArray) -> FloatArray:
+    size: FloatArray = 1e-10 * max(float(np.trace(matrix)), 1e-200) * np.eye(len(matrix))
+    return size
