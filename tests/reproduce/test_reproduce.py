@@ -56,9 +56,9 @@ def test_tasks_are_drawn_as_described(kappa):
     data, coef, basis = paper._draw(TINY | {"kappa": kappa, "noise": 0.0}, np.random.default_rng(0))
     np.testing.assert_allclose(data.y, (data.X * coef[data.codes]).sum(axis=1))
     np.testing.assert_allclose(coef @ basis @ basis.T, coef)
-    if kappa > 1:
-        values = np.linalg.svd(coef, compute_uv=False)[:2]
-        np.testing.assert_allclose(values, np.sqrt(20) * np.array([30**0.5, 30**-0.5]))
+    assert (np.diff(data.offsets) == 31).all()  # one row more than N, for the intercept
+    values = np.linalg.svd(coef, compute_uv=False)[:2]
+    np.testing.assert_allclose(values, np.sqrt(20) * np.array([kappa**0.5, kappa**-0.5]))
 
 
 def test_slopes_are_those_of_the_grid_in_which_only_one_size_varies():

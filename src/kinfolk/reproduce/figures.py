@@ -57,7 +57,11 @@ def draw(measured: dict[str, list[Row]], folder: Path, suffix: str = "svg") -> l
     return written
 
 
-def _finish(axes: Axes, x: str, y: str) -> None:
+def _finish(axes: Axes, x: str, y: str, sizes: list[float] | None = None) -> None:
+    """Labels, grid and legend; the sizes that were measured, when given, are the ticks."""
+    if sizes:
+        axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        axes.xaxis.minorticks_off()
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(visible=True, which="major", alpha=0.25)
@@ -74,22 +78,26 @@ def _paths(figure: Figure, rows: list[Row]) -> None:
             axes.loglog(np.arange(1, len(path) + 1), path, color=f"C{colour}", label=None if place else name)
     _finish(axes, "iteration", "mean squared error of the coefficients")
     noises = ", ".join(f"{noise:g}" for (noise,), _ in gathered(rows, "noise"))
-    axes.set_title(f"d = 100, k = 10, T = 100, N = 100; noise {noises} (from below)", fontsize=9)
+    sizes = ", ".join(f"{name} = {rows[0][name]:g}" for name in "dkTN")
+    axes.set_title(f"{sizes}; noise {noises} (from below)", fontsize=9)
 
 
 def _iterations(figure: Figure, rows: list[Row]) -> None:
     for place, name in enumerate(("d", "T", "kappa")):
         axes = figure.add_subplot(1, 3, place + 1)
         groups = list(gathered(varied(rows, name), name))
-        for method in ("descent", "small_steps", "alternating", "projection"):
+        sizes = [size for (size,), _ in groups]
+        for colour, method in enumerate(("descent", "small_steps", "alternating", "projection")):
             counts = [median(group, method) for _, group in groups]
-            axes.loglog(
-                [size for (size,), _ in groups],
-                [np.nan if count is None else count for count in counts],
-                marker="o",
-                label=None if place else _NAMES[method],
-            )
-        _finish(axes, "condition number" if name == "kappa" else name, "" if place else "iterations to 1.05 x final")
+            label = None if place else _NAMES[method]
+            heights = [np.nan if count is None else count for count in counts]
+            axes.loglog(sizes, heights, "o-", color=f"C{colour}", label=label)
+        axes.set_ylim(0.7, 1000.0)
+        _finish(axes, "condition number" if name == "kappa" else name, "" if place else "iterations", sizes)
+        if legend := axes.get_legend():
+            legend.remove()
+    figure.suptitle("Iterations until the error stays within 5% of its limit", fontsize=9)
+    figure.legend(frameon=False, fontsize=8, ncols=4, loc="outside lower center")
 
 
 def _slopes(figure: Figure, rows: list[Row]) -> None:
@@ -97,9 +105,15 @@ def _slopes(figure: Figure, rows: list[Row]) -> None:
         axes = figure.add_subplot(1, 4, place + 1)
         groups = list(gathered(varied(rows, name), name))
         found = slope(rows, name, "sub")
+        sizes = [size for (size,), _ in groups]
         label = None if found is None else f"slope {found:.2f}"
-        axes.loglog([size for (size,), _ in groups], [mean(group, "sub") for _, group in groups], "o-", label=label)
-        _finish(axes, name, "" if place else "squared sines of the subspace's angles")
+        axes.loglog(sizes, [mean(group, "sub") for _, group in groups], "o-", label=label)
+        axes.set_ylim(_around([mean([row], "sub") for row in rows]))
+        _finish(axes, name, "" if place else "squared sines of the subspace's angles", sizes)
+
+
+def _around(values: list[float]) -> tuple[float, float]:
+    return min(values) / 1.3, max(values) * 1.3
 
 
 def _accuracy(figure: Figure, rows: list[Row]) -> None:
@@ -122,7 +136,7 @@ def _comparison(figure: Figure, rows: list[Row]) -> None:
     for name in (name for name in rows[0] if isinstance(rows[0][name], dict)):
         errors = [mean_of(group, name) for _, group in groups]
         axes.loglog([n for (n,), _ in groups], errors, marker=".", label=_NAMES.get(name, name))
-    _finish(axes, "rows a task", "mean squared error of the coefficients")
+    _finish(axes, "rows a task", "mean squared error of the coefficients", [n for (n,), _ in groups])
 
 
 def _new_task(figure: Figure, rows: list[Row]) -> None:
@@ -131,4 +145,6 @@ def _new_task(figure: Figure, rows: list[Row]) -> None:
         axes.loglog(
             rows[0]["n"], np.mean([row[name] for row in rows], axis=0), marker=".", label=_NAMES.get(name, name)
         )
-    _finish(axes, "rows of the new task", "mean squared error of the coefficients")
+    # least squares with as many rows as directions has no finite expected error: it leaves the picture
+    axes.set_ylim(top=3.0 * max(max(row["ridge"]) for row in rows))
+    _finish(axes, "rows of the new task", "mean squared error of the coefficients", rows[0]["n"])

@@ -87,11 +87,11 @@ def mean(rows: list[Row], name: str) -> float:
 
 
 def varied(rows: list[Row], name: str) -> list[Row]:
-    """The rows of a grid in which one size varies: those where all other sizes have their most frequent value."""
+    """The rows of the grid in which one size varies the most while all others stay, by that size; empty without one."""
     sizes = [key for key in ("d", "k", "T", "N", "noise", "kappa") if key in rows[0] and key != name]
     groups = [group for _, group in gathered(rows, *sizes)]
     widest = max(groups, key=lambda group: len({row[name] for row in group}))
-    return widest if len({row[name] for row in widest}) > 1 else []
+    return sorted(widest, key=lambda row: float(row[name])) if len({row[name] for row in widest}) > 1 else []
 
 
 def slope(rows: list[Row], name: str, of: str) -> float | None:
