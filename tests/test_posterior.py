@@ -9,7 +9,8 @@ from scipy.stats import multivariate_normal
 from kinfolk.linear.evidence import MixedModel
 from kinfolk.linear.pooled import _Sums
 from kinfolk.posterior import GaussianPrior
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 NOISE = 0.7
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from kinfolk.tasks import Moments, Scaling, TaskData, deal_rows
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import Moments, TaskData, deal_rows
 
 
 def rows(n, d, n_tasks, seed, weighted=False):

@@ -72,6 +72,9 @@ class GaussianPrior:
     def condition(self, moments: Moments, noise_variance: FloatArray | float) -> "Posterior":
         """Posterior of the tasks whose rows sum to ``moments``; ``noise_variance`` a number or one per task."""
         noise = np.broadcast_to(np.asarray(noise_variance, dtype=float), (moments.n_tasks,)).copy()
+        if self.intercept_variance is not None and moments.gram is not None:
+            slopes = self._slopes_from_sums(moments, noise)
+            return Posterior(self.with_intercepts(slopes, moments, noise), noise, self, moments)
         rows, targets, coordinates = self._rows(moments)
         root = self.root[coordinates]
         residual = targets - rows @ self.mean[coordinates]
@@ -80,6 +83,16 @@ class GaussianPrior:
         if self.intercept_variance is not None:
             mean = self.with_intercepts(mean, moments, noise)
         return Posterior(mean, noise, self, moments)
+
+    def _slopes_from_sums(self, moments: Moments, noise: FloatArray) -> FloatArray:
+        """Posterior mean slopes ``(T, d)`` from Gram matrices, without decomposing them."""
+        root, mean = self.root[1:], self.mean[1:]
+        if not root.shape[1]:
+            return np.tile(mean, (moments.n_tasks, 1))
+        pull = (moments.b - moments.times(mean[:, None])[:, :, 0]) @ root
+        inner = root.T @ moments.times(root) + noise[:, None, None] * np.eye(root.shape[1])
+        slopes: FloatArray = mean + np.linalg.solve(inner, pull[:, :, None])[:, :, 0] @ root.T
+        return slopes
 
     def _rows(self, moments: Moments) -> tuple[FloatArray, FloatArray, slice]:
         """Rows and targets that carry the tasks' information, and the coordinates of u that they speak of."""

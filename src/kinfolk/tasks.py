@@ -5,56 +5,16 @@ the sums that every squared-loss method needs. `Factor` is a square root of thos
 the same information as all of its rows.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from kinfolk._typing import FloatArray, IntArray
+from kinfolk.scaling import CONSTANT, Scaling
 
 NOISE_FLOOR = 1e-12  # share of the target's variance below which noise is not told from rounding
-_CONSTANT = 1e-12  # a column whose spread is below this share of its size is constant
 _NEGLIGIBLE = 1e-13  # eigenvalues below this share of the task's largest one are rounding
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Units of the data: ``x_scaled = (x - x_center) / x_scale`` and the same for y.
-
-    Attributes
-    ----------
-    x_center, x_scale : (d,) arrays
-        Weighted mean and standard deviation of each feature over all rows; a constant feature has scale 1.
-    y_center, y_scale : float
-        The same for the target.
-    """
-
-    x_center: FloatArray
-    x_scale: FloatArray
-    y_center: float
-    y_scale: float
-
-    @classmethod
-    def fit(cls, X: FloatArray, y: FloatArray, weights: FloatArray | None, *, standardize: bool) -> "Scaling":
-        """Units in which every feature (when ``standardize``) and the target have variance one."""
-        x_center, x_spread = _center_and_spread(X, weights)
-        y_center, y_spread = _center_and_spread(y[:, None], weights)
-        return cls(x_center, x_spread if standardize else np.ones_like(x_spread), y_center[0], y_spread[0])
-
-    def features(self, X: FloatArray) -> FloatArray:
-        """Features in standardised units."""
-        scaled = X - self.x_center
-        scaled /= self.x_scale
-        return scaled
-
-    def target(self, y: FloatArray) -> FloatArray:
-        """Target in standardised units."""
-        return (y - self.y_center) / self.y_scale
-
-    def coefficients(self, coef: FloatArray, intercept: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Coefficients ``(..., d)`` and intercepts ``(...,)`` in the user's units."""
-        slopes = coef * (self.y_scale / self.x_scale)
-        return slopes, self.y_center + self.y_scale * intercept - slopes @ self.x_center
 
 
 @dataclass(frozen=True)
@@ -196,7 +156,7 @@ class Moments:
         return self.rows.transpose(0, 2, 1) @ self.rows
 
     def times(self, basis: FloatArray) -> FloatArray:
-        """``S_t basis`` of every task, ``(T, d, k)`` for a basis ``(d, k)``, from whichever form is stored."""
+        """``S_t basis`` of every task, ``(T, d, k)``; the basis is ``(d, k)``, or one for each task ``(T, d, k)``."""
         if self.gram is not None:
             product: FloatArray = self.gram @ basis
             return product
@@ -217,6 +177,47 @@ class Moments:
         parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         taken: dict[str, Any] = {name: None if part is None else part[tasks] for name, part in parts.items()}
         return Moments(**taken)
+
+    def precise(self, precision: FloatArray) -> "Moments":
+        """Moments whose squares count ``precision`` (T,) times: those of rows divided by their noise's spread.
+
+        Sizes and means stay what they are.
+        """
+        each, root = precision[:, None], np.sqrt(precision)[:, None]
+        return replace(
+            self,
+            b=self.b * each,
+            yy=self.yy * precision,
+            gram=None if self.gram is None else self.gram * each[:, :, None],
+            rows=None if self.rows is None else self.rows * root[:, :, None],
+            targets=None if self.targets is None else self.targets * root,
+        )
+
+    def rescale(self, scaling: Scaling) -> "Moments":
+        """Moments in the units of ``scaling``, from moments in the user's units."""
+        x, y = scaling.x_scale, scaling.y_scale
+        return replace(
+            self,
+            x_mean=scaling.features(self.x_mean),
+            y_mean=scaling.target(self.y_mean),
+            b=self.b / (x * y),
+            yy=self.yy / y**2,
+            gram=None if self.gram is None else self.gram / np.outer(x, x),
+            rows=None if self.rows is None else self.rows / x,
+            targets=None if self.targets is None else self.targets / y,
+        )
+
+    def scaling(self, *, standardize: bool = True) -> Scaling:
+        """Units in which every feature (when ``standardize``) and the target have mean 0 and variance 1."""
+        share = self.n / self.n.sum()
+        means = np.concatenate((self.x_mean, self.y_mean[:, None]), axis=1)
+        center = share @ means
+        inner = (self.rows**2).sum(axis=(0, 1)) if self.rows is not None else np.diagonal(self.total())
+        within = np.append(inner, self.yy.sum()) / self.n.sum()
+        spread = np.sqrt(within + share @ (means - center) ** 2)
+        spread = np.where(spread > CONSTANT * np.abs(center), spread, 1.0)
+        x_scale = spread[:-1] if standardize else np.ones(self.n_features)
+        return Scaling(center[:-1], x_scale, float(center[-1]), float(spread[-1]))
 
     def merge(self, other: "Moments") -> "Moments":
         """Moments of the union of two disjoint sets of rows of the same tasks (exact).
@@ -317,15 +318,6 @@ def deal_rows(codes: IntArray, n_tasks: int, n_splits: int, generator: np.random
     fold = np.full(len(codes), -1, dtype=np.int64)
     fold[dealt] = np.arange(len(dealt)) % n_splits
     return fold
-
-
-def _center_and_spread(X: FloatArray, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """Weighted mean and standard deviation of each column; spread 1 for a column that is constant up to rounding."""
-    share = np.full(len(X), 1.0 / len(X)) if weights is None else weights / weights.sum()
-    center = share @ X
-    centred = X - center
-    spread = np.sqrt(np.einsum("n,nd,nd->d", share, centred, centred))
-    return center, np.where(spread > _CONSTANT * np.abs(center), spread, 1.0)
 
 
 def _moments(data: TaskData) -> Moments:

@@ -8,107 +8,19 @@ from scipy.linalg import subspace_angles
 
 from kinfolk import IndependentRidge, InputError, SharedRepresentationRegressor
 from kinfolk.datasets import make_shared_representation, make_unrelated_tasks
-from kinfolk.representation.evidence import SharedModel, best_own, coefficients
-from kinfolk.representation.rank import fit_rank, projection_start
-from kinfolk.tasks import Scaling, TaskData
 
 
 def excess(model, data):
     return float(data.excess_error(model.coef_, model.intercept_))
 
 
-def numbers(n_tasks=30, n=12, d=6, rank=2, seed=0):
-    data = make_shared_representation(
-        n_tasks=n_tasks, n_samples=n, n_features=d, rank=rank, intercept=1.0, random_state=seed
-    )
-    X, codes = data.X.drop(columns="task").to_numpy(), data.X["task"].to_numpy()
-    units = Scaling(np.zeros(d), np.ones(d), 0.0, 1.0)
-    return TaskData.build(X, data.y, codes, n_tasks, scaling=units), data
-
-
-def test_value_is_the_log_likelihood_of_the_centred_data():
-    """At a fixed mean: differences of the value are those of the multivariate normal, with rho integrated exactly."""
-    data, _ = numbers()
-    moments = data.moments()
-    factor = moments.factor()
-    rng = np.random.default_rng(1)
-    found, expected = [], []
-    for own in (0.0, 0.3, 2.0):
-        loadings = rng.normal(size=(6, 2)) * 0.5
-        state = SharedModel(factor, moments, own).weigh(loadings, 1.0)
-        prior_part = state.mean @ np.linalg.solve(np.eye(6) + loadings @ loadings.T, state.mean)
-        quad, volume, freedom = prior_part, 0.0, moments.degrees_of_freedom
-        for t in range(30):
-            rows = slice(data.offsets[t], data.offsets[t + 1])
-            contrast = np.linalg.svd(np.ones((1, 12)))[2][1:]
-            X, y = contrast @ data.X[rows], contrast @ data.y[rows]
-            covariance = np.eye(11) + X @ (loadings @ loadings.T + own * np.eye(6)) @ X.T
-            residual = y - X @ state.mean
-            quad += residual @ np.linalg.solve(covariance, residual)
-            volume += np.linalg.slogdet(covariance)[1]
-        assert_allclose(state.noise, quad / freedom)
-        found.append(state.value)
-        expected.append(-0.5 * (freedom * np.log(quad / freedom) + volume))
-    assert_allclose(found, expected)
-
-
-def test_coefficients_are_the_posterior_means_given_population_and_loadings():
-    data, _ = numbers()
-    moments = data.moments()
-    factor = moments.factor()
-    loadings = np.random.default_rng(2).normal(size=(6, 2))
-    state = SharedModel(factor, moments, 0.4).weigh(loadings, 0.5)
-    omega = loadings @ loadings.T + 0.4 * np.eye(6)
-    for t, found in enumerate(coefficients(factor, state)):
-        S, b = moments.primal()[t], moments.b[t]
-        gain = np.linalg.inv(np.linalg.inv(omega) + S)
-        assert_allclose(found, state.mean + gain @ (b - S @ state.mean), atol=1e-9)
-
-
-def test_the_climb_never_descends_and_ends_where_the_step_vanishes():
-    data, _ = numbers(n_tasks=40, n=20)
-    moments = data.moments()
-    factor = moments.factor()
-    start = projection_start(moments, 2)
-    model = SharedModel(factor, moments, 0.0)
-    values = [model.climb(start.loadings, 0.1, steps=k, tol=0.0).value for k in range(8)]
-    assert (np.diff(values) >= 0).all()
-    end = model.climb(start.loadings, 0.1, steps=500, tol=1e-12)
-    assert np.linalg.norm(end.move) < 1e-3 * np.linalg.norm(end.loadings)
-
-
-def test_best_own_is_at_its_maximum():
-    rng = np.random.default_rng(0)
-    data = make_unrelated_tasks(n_tasks=30, n_samples=15, n_features=6, random_state=0)
-    units = Scaling(np.zeros(6), np.ones(6), 0.0, 1.0)
-    rows = TaskData.build(data.X.drop(columns="task").to_numpy(), data.y, data.X["task"].to_numpy(), 30, scaling=units)
-    moments = rows.moments()
-    factor = moments.factor()
-    state = SharedModel(factor, moments, 1.0).weigh(rng.normal(size=(6, 1)), 1.0)
-    own = best_own(factor, moments, state)
-    mean = state.mean
-
-    def evidence(own):
-        quad = mean @ np.linalg.solve(np.eye(6) + state.loadings @ state.loadings.T, mean)
-        volume = 0.0
-        for t in range(30):
-            X, y = factor.rows[t], factor.targets[t] - factor.rows[t] @ mean
-            covariance = np.eye(len(X)) + X @ (state.loadings @ state.loadings.T + own * np.eye(6)) @ X.T
-            quad += y @ np.linalg.solve(covariance, y) + factor.rest[t]
-            volume += np.linalg.slogdet(covariance)[1]
-        freedom = moments.degrees_of_freedom
-        return -0.5 * (freedom * np.log(quad / freedom) + volume)
-
-    assert evidence(own) > max(evidence(own * 1.2), evidence(own / 1.2))
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_workload_w1(seed):
-    """100 tasks of 50 rows, 100 features, rank 5 unknown: specification 1, excess error at most 0.30."""
+    """100 tasks of 50 rows, 100 features, rank 5 unknown: rank unknown, excess error at most 0.27."""
     data = make_shared_representation(random_state=seed)
     model = SharedRepresentationRegressor(task="task").fit(data.X, data.y)
     assert model.rank_ == 5
-    assert excess(model, data) <= 0.30
+    assert excess(model, data) <= 0.27
     basis = model.representation_ * model._scaling.x_scale[:, None]
     assert np.sin(subspace_angles(basis, data.representation)).max() < 0.35
 
@@ -201,11 +113,3 @@ def test_parameters_are_checked(parameters):
     data = make_shared_representation(n_tasks=5, n_samples=10, n_features=4, rank=2, random_state=0)
     with pytest.raises(InputError, match=next(iter(parameters))):
         SharedRepresentationRegressor(task="task", **parameters).fit(data.X, data.y)
-
-
-def test_settling_is_reported():
-    data, _ = numbers()
-    moments = data.moments()
-    start = projection_start(moments, 1)
-    once = fit_rank(moments.factor(), moments, start.loadings, start.own, start.ridge, rounds=1, tol=0.01)
-    assert not once.settled

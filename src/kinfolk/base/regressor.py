@@ -16,7 +16,8 @@ from kinfolk.base.estimator import TaskEstimator, lay_out, listed
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 from kinfolk.validation import check_table, check_target, check_weights
 
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from kinfolk.base import TaskClassifier, TaskEstimator, TaskRegressor
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult, Status
-from kinfolk.tasks import Scaling
+from kinfolk.scaling import Scaling
 
 
 def get_state(estimator: TaskEstimator) -> dict[str, Any]:

@@ -5,21 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
-from kinfolk.posterior import GaussianPrior
-from kinfolk.representation.evidence import mean_root
-from kinfolk.representation.rank import (
-    Fit,
-    choose_rank,
-    first_fit,
-    fit_rank,
-    projection_start,
-    slopes_and_intercepts,
-)
-from kinfolk.result import FitResult, Status
-from kinfolk.tasks import TaskData
+from kinfolk.representation.rank import Folds
+from kinfolk.representation.solve import by_evidence
+from kinfolk.result import FitResult
+from kinfolk.tasks import Moments, TaskData
 
 
 class SharedRepresentationRegressor(TaskRegressor):
@@ -46,8 +37,8 @@ class SharedRepresentationRegressor(TaskRegressor):
         Folds inside the tasks for ``"auto"``.
     max_iter : int, default=100
         Most turns between climbing in B and re-estimating the variances, in the final fit.
-    tol : float, default=0.01
-        The fit ends when a turn changes the log marginal likelihood by less than this.
+    tol : float, default=1e-4
+        The fit ends when a turn changes the log marginal likelihood by less than ``tol (k + 1) (d + T)``.
     task, standardize, unseen
         See `TaskRegressor`.
     random_state : int, Generator or None, default=0
@@ -90,16 +81,20 @@ class SharedRepresentationRegressor(TaskRegressor):
         self,
         rank: str | int = "auto",
         *,
+        noise: str = "common",
+        robust: bool = False,
         max_rank: int | None = None,
         n_splits: int = 5,
         max_iter: int = 100,
-        tol: float = 0.01,
+        tol: float = 1e-4,
         task: str | int | None = None,
         standardize: bool = True,
         unseen: str = "raise",
         random_state: Any = 0,
     ) -> None:
         self.rank = rank
+        self.noise = noise
+        self.robust = robust
         self.max_rank = max_rank
         self.n_splits = n_splits
         self.max_iter = max_iter
@@ -112,89 +107,51 @@ class SharedRepresentationRegressor(TaskRegressor):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         whole: list[tuple[str, Any, int]] = [("n_splits", self.n_splits, 2), ("max_iter", self.max_iter, 1)]
-        if self.rank != "auto":
+        if self.rank not in ("auto", "bic"):
             whole.append(("rank", self.rank, 0))
         if self.max_rank is not None:
             whole.append(("max_rank", self.max_rank, 0))
         for name, value, lowest in whole:
             if not isinstance(value, Integral) or int(value) < lowest:
-                also = ' or "auto"' if name == "rank" else ""
+                also = ', "auto" or "bic"' if name == "rank" else ""
                 raise InputError(f"{name} must be a whole number >= {lowest}{also}; got {value!r}.")
 
     def _solve(self, data: TaskData) -> FitResult:
-        most = min(data.n_features, data.n_tasks - 1)
-        moments = data.moments()
-        scores: FloatArray = np.zeros(0)
-        if self.rank == "auto":
-            limit = most if self.max_rank is None else min(most, self.max_rank)
-            generator = np.random.default_rng(self.random_state)
-            scores, folds = choose_rank(data, max_rank=limit, n_splits=self.n_splits, tol=1.0, generator=generator)
-            start = folds[0].state if folds else first_fit(moments, tol=self.tol).state
-        else:
-            if int(self.rank) > most:
-                raise InputError(
-                    f"rank={self.rank} is more than min(features, tasks - 1) = {most}: "
-                    f"{data.n_features} features, {data.n_tasks} tasks. Use a smaller rank or 'auto'."
-                )
-            start = projection_start(moments, int(self.rank))
-        fit = fit_rank(
-            moments.factor(), moments, start.loadings, start.own, start.ridge, rounds=self.max_iter, tol=self.tol
+        return self._learn(data.moments(), self._folds(data))
+
+    def _folds(self, data: TaskData) -> Folds | None:
+        """Moments of the rows of each fold, for ``rank="auto"``; None when no task has two rows."""
+        if self.rank != "auto":
+            return None
+        fold = data.deal(self.n_splits, np.random.default_rng(self.random_state))
+        used = [k for k in range(self.n_splits) if (fold == k).any()]
+        if len(used) < 2:
+            return None
+        return Folds.of(
+            [data.take(np.flatnonzero(fold == k)).moments() for k in used],
+            data.take(np.flatnonzero(fold < 0)).moments(),
         )
-        self.rank_scores_ = scores
-        return self._result(fit)
 
-    def _result(self, fit: Fit) -> FitResult:
-        state, moments = fit.state, fit.moments
-        left, spread, _ = np.linalg.svd(state.loadings, full_matrices=False)
-        freedom = max(moments.degrees_of_freedom, 1.0)
-        d, k = state.loadings.shape
-        # the loadings use up k (d - k) degrees of freedom that the profiled noise does not know of
-        noise = state.noise * min(freedom / max(freedom - k * (d - k), 1.0), 2.0)
-        slopes, _, center, variance = slopes_and_intercepts(fit)
-        prior = _prior(fit, left * spread * np.sqrt(noise), noise, center, variance)
-        posterior = prior.condition(moments, noise)
-        self.rank_ = k
-        self.representation_ = left
-        self.heads_ = (slopes - state.mean) @ left
-        self.singular_values_ = spread * np.sqrt(noise)
-        status = Status.CONVERGED if fit.settled else Status.MAX_ITER
-        details = {"rank_scores": self.rank_scores_, "singular_values": self.singular_values_}
-        return FitResult(posterior, status, fit.n_steps, state.value, details=details)
-
-
-def _prior(fit: Fit, loadings: FloatArray, noise: float, center: float, variance: float) -> GaussianPrior:
-    """Prior of a task in standardised units, intercept first, with the uncertainty of mean and loadings."""
-    state, model = fit.state, fit.model
-    d, k = loadings.shape
-    scale = np.full(d + 1, np.sqrt(noise * state.own))
-    scale[0] = 0.0
-    mean_factor = np.zeros((d + 1, d + k + 1))
-    heard = max(float((fit.moments.n > 0).sum()), 1.0)
-    mean_factor[0, 0] = np.sqrt((variance + noise * float(np.mean(1.0 / np.maximum(fit.moments.n, 1.0)))) / heard)
-    mean_factor[1:, 1:] = np.sqrt(noise) * mean_root(state)
-    padded = np.zeros((d + 1, k))
-    padded[1:] = loadings
-    loading_factor = loading_weight = None
-    if k:
-        values, vectors = np.linalg.eigh(model.preconditioner)
-        outside = vectors * np.sqrt(noise * np.maximum(values, 0.0))
-        basis = np.linalg.qr(loadings)[0]
-        outside -= basis @ (basis.T @ outside)
-        loading_factor = np.concatenate((np.zeros((1, d)), outside))
-        # heads in units of their prior standard deviation, along the columns of `loadings`
-        positions = state.heads @ (np.linalg.pinv(loadings) @ state.loadings).T
-        # a task's rows tell of the loadings only what its own head has not used up
-        rows = np.maximum(fit.moments.n - 1.0, 1.0)
-        second = (positions * (model.strength * np.maximum(1.0 - k / rows, 0.0))[:, None]).T @ positions
-        # the mean of an inverse is more than the inverse of a mean: for k heads by a factor T / (T - k - 1)
-        heard_tasks = float((fit.moments.n > 1).sum())
-        loading_weight = np.linalg.pinv(second) * heard_tasks / max(heard_tasks - k - 1.0, 1.0)
-    return GaussianPrior(
-        np.concatenate(([center], state.mean)),
-        padded,
-        scale,
-        mean_factor,
-        intercept_variance=variance,
-        loading_factor=loading_factor,
-        loading_weight=loading_weight,
-    )
+    def _learn(self, moments: Moments, folds: Folds | None) -> FitResult:
+        most = min(moments.n_features, moments.n_tasks - 1)
+        if isinstance(self.rank, Integral) and int(self.rank) > most:
+            raise InputError(
+                f"rank={self.rank} is more than min(features, tasks - 1) = {most}: "
+                f"{moments.n_features} features, {moments.n_tasks} tasks. Use a smaller rank or 'auto'."
+            )
+        result = by_evidence(
+            moments,
+            folds if self.rank == "auto" else self.rank,
+            max_rank=most if self.max_rank is None else min(most, self.max_rank),
+            per_task_noise=self.noise == "per-task",
+            robust=self.robust,
+            max_iter=self.max_iter,
+            tol=self.tol,
+        )
+        details = result.details
+        self.representation_ = details["representation"]
+        self.rank_ = self.representation_.shape[1]
+        self.heads_, self.singular_values_ = details["heads"], details["singular_values"]
+        self.rank_scores_ = details["rank_scores"]
+        self.history_ = np.column_stack((result.history, details["moves"])).reshape(-1, 2)
+        return result

@@ -1,18 +1,27 @@
-r"""Marginal likelihood of the shared linear representation, and the steps that climb it.
+r"""Marginal likelihood of the shared linear representation, and the climb to its maximum.
 
 Coefficients are :math:`w_t \sim N(\mu, \sigma^2 (F F^\top + \rho I))` with loadings F of shape (d, k), so that
 :math:`B \Gamma B^\top = \sigma^2 F F^\top` and :math:`\tau^2 = \sigma^2 \rho`; the intercept of each task is free.
 
 What a task has of its own is integrated out first: with :math:`V_\rho = I + \rho X_t X_t^\top`, the rows
-:math:`V_\rho^{-1/2} X_t` and targets :math:`V_\rho^{-1/2} y_t` follow the model with :math:`\rho = 0`. In the spectral
-form of `Factor` that is an elementwise product, so one eigendecomposition serves every rank and every :math:`\rho`.
+:math:`V_\rho^{-1/2} X_t` and targets :math:`V_\rho^{-1/2} y_t` follow the model with :math:`\rho = 0`. In the
+spectral form of `Factor` that is an elementwise product, so one eigendecomposition serves every rank and every
+:math:`\rho`; with :math:`\rho = 0` none is needed.
+
+The gradient in F is that of the E-step (Fisher's identity), with :math:`C_t` and :math:`h_t` the posterior covariance
+(over :math:`\sigma^2`) and mean of the heads and :math:`l_t = X_t^\top (y_t - X_t (\mu + F h_t))`:
+
+.. math:: \partial \log L / \partial F = \sum_t l_t (h_t + v)^\top / \sigma^2 - S_t F C_t ,
+
+:math:`F v` being the part of :math:`\mu` along the loadings. EM for this model is the EBK iteration; here the same
+gradient drives L-BFGS, preconditioned by :math:`P \otimes (\sum_t n_t E[h_t h_t^\top])^{-1}`, P the inverse pooled
+covariance, which is the inverse Hessian when all tasks have the same covariance.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from kinfolk._typing import FloatArray
 from kinfolk.tasks import NOISE_FLOOR, Factor, Moments
@@ -22,7 +31,7 @@ _RIDGE_BOUNDS = (1e-8, 1e4)  # of g
 
 @dataclass(frozen=True)
 class State:
-    """The model at given loadings, and where the next step leads.
+    """The model at given loadings.
 
     Attributes
     ----------
@@ -37,17 +46,19 @@ class State:
     noise : float
         Variance of the observations.
     value : float
-        Log marginal likelihood up to a constant (for projection steps: minus half the sum of squares).
+        Log marginal likelihood up to a constant.
     heads : (T, k) array
         Posterior means along the loadings.
-    move : (d, k) array
-        The full step.
+    left : (T, d) array
+        What the residuals still pull at, ``l_t``.
+    gradient : (d, k) array
+        Derivative of the value by F.
+    second : (k, k) array
+        Sum over tasks of the heads' second moments, each times the trace of the task's information.
     position : (d + k,) array
         v, where ``mean = R v``.
-    inner : (d + k, d + k) array
-        Posterior precision of v, in units of 1 / noise (all eigenvalues are at least 1).
-    n_steps : int
-        Steps taken to get here.
+    pulled, precision : (d,) and (d, d) arrays
+        What the data say of the mean: ``precision mean = pulled`` without its prior.
     """
 
     loadings: FloatArray
@@ -57,89 +68,189 @@ class State:
     noise: float
     value: float
     heads: FloatArray
-    move: FloatArray
+    left: FloatArray
+    gradient: FloatArray
+    second: FloatArray
     position: FloatArray
-    inner: FloatArray
-    n_steps: int = 0
+    pulled: FloatArray
+    precision: FloatArray
+
+    @property
+    def inner(self) -> FloatArray:
+        """Posterior precision of v, ``(d + k, d + k)``, in units of 1 / noise (all eigenvalues are at least 1)."""
+        root = _population_root(self.loadings, self.ridge)
+        inner: FloatArray = np.eye(root.shape[1]) + root.T @ self.precision @ root
+        return inner
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Where a climb ended and how it went there.
+
+    Attributes
+    ----------
+    state : State
+    n_steps : int
+        Steps taken.
+    history : tuple of float
+        Log marginal likelihood after each step.
+    moves : tuple of float
+        Sine of the largest angle between the spans of the loadings before and after each step.
+    """
+
+    state: State
+    n_steps: int
+    history: tuple[float, ...]
+    moves: tuple[float, ...]
 
 
 class SharedModel:
-    """The centred data of all tasks with one ``rho`` integrated out."""
+    """The centred data of all tasks with one ``rho`` integrated out.
 
-    def __init__(self, factor: Factor, moments: Moments, own: float = 0.0) -> None:
-        self.own = own
-        damping = 1.0 / (1.0 + own * factor.values)
-        self.rows = np.sqrt(factor.values * damping)[:, :, None] * factor.directions
-        self.targets = np.sqrt(damping) * factor.targets
-        self.rest = float(factor.rest.sum())
-        self.log_volume = -float(np.log(damping).sum())
-        self.freedom = max(moments.degrees_of_freedom, 1.0)
-        flat = self.rows.reshape(-1, moments.n_features)
-        self.total = flat.T @ flat
-        self.pull = flat.T @ self.targets.ravel()
-        self.strength = (self.rows**2).sum(axis=(1, 2))  # trace of each task's information
-        floor = 1e-3 * max(float(np.trace(self.total)) / len(self.total), 1e-300)
-        self.preconditioner = np.linalg.inv(self.total + floor * np.eye(len(self.total))) * self.strength.sum()
+    Parameters
+    ----------
+    moments : Moments
+    own : float, default=0
+        rho; a positive one needs ``factor``.
+    factor : Factor, optional
+        Spectral square root of the moments.
+    weights : (T,) array, optional
+        How much each task counts in what all tasks share (default: 1).
+    """
 
-    def climb(self, loadings: FloatArray, ridge: float, *, steps: int, tol: float, projection: bool = False) -> State:
-        """Step until a step gains less than ``tol``; the length is halved while steps lose."""
-        state, length, n_steps = self.weigh(loadings, ridge, projection=projection), 1.0, 0
-        while n_steps < steps and loadings.shape[1]:
-            moved = self.weigh(state.loadings + length * state.move, ridge, projection=projection)
-            n_steps += 1
-            gain = moved.value - state.value
-            if gain > 0:
-                state, length = moved, min(1.0, 2.0 * length)
-                if gain < tol:
-                    break
-            elif length < 0.1:
-                break
-            else:
-                length *= 0.5
-        return replace(state, n_steps=n_steps)
-
-    def weigh(self, loadings: FloatArray, ridge: float, *, projection: bool = False) -> State:
-        """Heads, population, noise and value at the given loadings, and the next step from there.
-
-        ``projection=True`` weighs least-squares heads (a flat prior), as variable projection does.
-        """
-        k = loadings.shape[1]
-        Z = self.rows @ loadings
-        gram = Z.transpose(0, 2, 1) @ Z
-        # a flat prior still needs a little weight where a task has fewer rows than directions
-        weight = 1e-6 * np.maximum(np.trace(gram, axis1=1, axis2=2), 1e-300) if projection else np.ones(len(Z))
-        inner = gram + weight[:, None, None] * np.eye(k)
-        cross = self.rows.transpose(0, 2, 1) @ Z
-        covariance = np.linalg.inv(inner)
-        to_heads = covariance @ Z.transpose(0, 2, 1)
-        explained = (cross @ (to_heads @ self.targets[:, :, None]))[:, :, 0].sum(axis=0)
-        precision = self.total - np.tensordot(cross @ covariance, cross, axes=((0, 2), (0, 2)))
-        root = _population_root(loadings, ridge)
-        inside = np.eye(len(root.T)) + root.T @ precision @ root
-        position = np.linalg.solve(inside, root.T @ (self.pull - explained))
-        mean = root @ position
-        residual = self.targets - self.rows @ mean
-        heads = (to_heads @ residual[:, :, None])[:, :, 0]
-        left = residual - (Z @ heads[:, :, None])[:, :, 0]
-        if projection:
-            quad = self.rest + float((left**2).sum())
-            value = -0.5 * quad
+    def __init__(
+        self, moments: Moments, own: float = 0.0, factor: Factor | None = None, weights: FloatArray | None = None
+    ) -> None:
+        self.own, self.moments = own, moments
+        self.weights = np.ones(moments.n_tasks) if weights is None else weights
+        self.rows: FloatArray | None
+        if own > 0.0:
+            assert factor is not None
+            damping = 1.0 / (1.0 + own * factor.values)
+            self.rows = np.sqrt(factor.values * damping)[:, :, None] * factor.directions
+            self.targets = np.sqrt(damping) * factor.targets
+            self.b = (self.targets[:, None, :] @ self.rows)[:, 0]
+            self.yy = factor.rest + (self.targets**2).sum(axis=1)
+            self.rest = factor.rest
+            log_volume = -np.log(damping).sum(axis=1)
         else:
-            quad = self.rest + float((residual * left).sum()) + float(position @ position)
-            value = -0.5 * float(np.linalg.slogdet(inner)[1].sum()) - 0.5 * self.log_volume
-            value -= 0.5 * self.freedom * np.log(max(quad / self.freedom, NOISE_FLOOR))
+            self.b, self.yy, self.rows = moments.b, moments.yy, moments.rows
+            log_volume = self.rest = np.zeros(moments.n_tasks)
+            if moments.targets is not None:
+                self.targets = moments.targets
+        self.log_volume = float(self.weights @ log_volume)
+        self.freedom = max(float(self.weights @ np.maximum(moments.n - 1.0, 0.0)), 1.0)
+        d = moments.n_features
+        if self.rows is not None:
+            self.strength = np.einsum("trd,trd->t", self.rows, self.rows)
+            counted = self.rows if weights is None else np.sqrt(weights)[:, None, None] * self.rows
+            flat = counted.reshape(-1, d)
+            self.total = flat.T @ flat
+        else:
+            assert moments.gram is not None
+            self.strength = np.trace(moments.gram, axis1=1, axis2=2)
+            self.total = np.tensordot(self.weights, moments.gram, axes=1)
+        self.pull = self.weights @ self.b
+        floor = 1e-3 * max(float(np.trace(self.total)) / d, 1e-300)
+        heard = float(self.weights @ self.strength)
+        self.preconditioner = np.linalg.inv(self.total + floor * np.eye(d)) * max(heard, 1e-300)
+
+    def apply(self, vector: FloatArray) -> FloatArray:
+        """``S_t vector`` of every task, ``(T, d)``, with rho integrated out."""
+        if self.rows is None:
+            assert self.moments.gram is not None
+            summed: FloatArray = (self.moments.gram.reshape(-1, len(vector)) @ vector).reshape(-1, len(vector))
+            return summed
+        product: FloatArray = ((self.rows @ vector)[:, None, :] @ self.rows)[:, 0]
+        return product
+
+    def weigh(self, loadings: FloatArray, ridge: float) -> State:
+        """Heads, population, noise, value and gradient at the given loadings."""
+        d, k = loadings.shape
+        weights = self.weights
+        if self.rows is None:
+            Z = None
+            cross = self.moments.times(loadings)
+            gram = loadings.T @ cross
+        else:
+            Z = self.rows @ loadings
+            cross = self.rows.transpose(0, 2, 1) @ Z
+            gram = Z.transpose(0, 2, 1) @ Z
+        inner = gram + np.eye(k)
+        covariance = np.linalg.inv(inner)
+        shrunk = (weights[:, None, None] * cross) @ covariance
+        pulled = self.pull - np.einsum("tdk,tk->d", shrunk, self.b @ loadings)
+        precision = self.total - np.tensordot(shrunk, cross, axes=((0, 2), (0, 2)))
+        root = _population_root(loadings, ridge)
+        position = np.linalg.solve(np.eye(d + k) + root.T @ precision @ root, root.T @ pulled)
+        mean = root @ position
+        pulls = self.b - self.apply(mean)
+        reach = pulls @ loadings
+        heads = (covariance @ reach[:, :, None])[:, :, 0]
+        left = pulls - (cross @ heads[:, :, None])[:, :, 0]
+        population = float(position @ position)
+        if self.rows is None:
+            quad = float(weights @ (self.yy - (reach * heads).sum(axis=1)))
+            quad += float(mean @ self.total @ mean) - 2.0 * float(mean @ self.pull) + population
+        else:  # a sum of products: no cancellation
+            residual = self.targets - self.rows @ mean
+            fitted = residual if Z is None else residual - (Z @ heads[:, :, None])[:, :, 0]
+            quad = float(weights @ (self.rest + (residual * fitted).sum(axis=1))) + population
         noise = max(quad / self.freedom, NOISE_FLOOR)
-        second = heads[:, :, None] * heads[:, None, :]
-        if not projection:
-            second += noise * covariance
-        pulled = np.tensordot(self.rows, residual[:, :, None] * heads[:, None, :], axes=((0, 1), (0, 1)))
-        gradient = np.tensordot(cross, second, axes=((0, 2), (0, 1))) - pulled
-        weighted = np.tensordot(self.strength, second, axes=1)
-        target = loadings - self.preconditioner @ np.linalg.solve(weighted + _tiny(weighted), gradient.T).T
-        if not projection:  # the heads' own spread goes into the loadings (parameter expansion)
-            spread = second.mean(axis=0) / noise
-            target = target @ np.linalg.cholesky(spread + _tiny(spread))
-        return State(loadings, self.own, ridge, mean, noise, value, heads, target - loadings, position, inside)
+        log_volume = self.log_volume + float(weights @ np.linalg.slogdet(inner)[1])
+        second = heads[:, :, None] * heads[:, None, :] + noise * covariance
+        return State(
+            loadings=loadings,
+            own=self.own,
+            ridge=ridge,
+            mean=mean,
+            noise=noise,
+            value=-0.5 * (log_volume + self.freedom * np.log(noise)),
+            heads=heads,
+            left=left,
+            gradient=(weights[:, None] * left).T @ (heads + position[d:]) / noise - shrunk.sum(axis=0),
+            second=np.tensordot(weights * self.strength, second, axes=1),
+            position=position,
+            pulled=pulled,
+            precision=precision,
+        )
+
+    def climb(self, loadings: FloatArray, ridge: float, *, steps: int, tol: float) -> Climb:
+        """Preconditioned L-BFGS in the loadings, until a step gains less than ``tol``."""
+        d, k = loadings.shape
+        state = self.weigh(loadings, ridge)
+        if k == 0 or steps == 0:
+            return Climb(state, 0, (), ())
+        rows = np.linalg.cholesky(self.preconditioner * state.noise)
+        columns = np.linalg.inv(np.linalg.cholesky(state.second + tiny(state.second)))
+        seen = {"last": state, "best": state}
+        # the first step of L-BFGS has length one: in these units that is the full preconditioned step
+        rows = rows * max(float(np.linalg.norm(rows.T @ state.gradient @ columns.T)), 1e-300)
+        history: list[float] = []
+        moves: list[float] = []
+        span = np.linalg.qr(loadings)[0]
+
+        def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+            known = not history and np.array_equal(flat, start)  # the first question is where it starts
+            found = state if known else self.weigh(rows @ flat.reshape(d, k) @ columns, ridge)
+            seen["last"] = found
+            if found.value > seen["best"].value:
+                seen["best"] = found
+            return -found.value, -(rows.T @ found.gradient @ columns.T).ravel()
+
+        def after_step(_: FloatArray) -> None:
+            nonlocal span
+            here = np.linalg.qr(seen["best"].loadings)[0]
+            outside = here - span @ (span.T @ here)
+            moves.append(float(np.linalg.norm(outside, 2)))
+            history.append(seen["best"].value)
+            span = here
+
+        start = (np.linalg.solve(rows, loadings) @ np.linalg.inv(columns)).ravel()
+        ftol = tol / max(abs(state.value), 1.0)
+        options = {"maxiter": steps, "maxfun": 2 * steps + 5, "ftol": ftol, "gtol": 1e-10}
+        end = minimize(loss, start, jac=True, method="L-BFGS-B", callback=after_step, options=options)
+        return Climb(seen["best"], int(end.nit), tuple(history), tuple(moves))
 
 
 def _population_root(loadings: FloatArray, ridge: float) -> FloatArray:
@@ -148,17 +259,34 @@ def _population_root(loadings: FloatArray, ridge: float) -> FloatArray:
     return root
 
 
-def best_ridge(state: State) -> float:
-    """One step of MacKay's fixed point for g.
+def best_ridge(state: State) -> tuple[float, float]:
+    r"""The g with the largest restricted likelihood, and its gain, loadings and noise held where they are.
 
-    With v the position outside the loadings, ``g <- g |v|^2 / (noise gamma)``, gamma the number of its coordinates
-    that the data determine.
+    With :math:`\Lambda_g = g I + F F^\top` the prior covariance of the population coefficients, P their precision from
+    the data and p what the data pull, over :math:`\sigma^2`: :math:`2 \log L = p^\top (P + \Lambda_g^{-1})^{-1} p /
+    \sigma^2 - \log |I + \Lambda_g P|`.
     """
-    d = len(state.loadings)
-    outside = state.position[:d]
-    determined = d - float(np.trace(np.linalg.inv(state.inner)[:d, :d]))
-    ratio = float(outside @ outside) / (state.noise * max(determined, 1e-300))
-    return float(np.clip(state.ridge * ratio, *_RIDGE_BOUNDS))
+    values, vectors = np.linalg.eigh(state.precision)
+    values = np.maximum(values, 0.0)
+    loadings, pulled = vectors.T @ state.loadings, vectors.T @ state.pulled
+
+    def loss(log_ridge: float) -> float:
+        ridge = float(np.exp(log_ridge))
+        damping = 1.0 / (1.0 + ridge * values)
+        inner = np.eye(loadings.shape[1]) + (loadings.T * (values * damping)) @ loadings
+        pull = loadings.T @ (damping * pulled)
+        explained = ridge * float(damping @ pulled**2) + float(pull @ np.linalg.solve(inner, pull))
+        volume = float(np.linalg.slogdet(inner)[1]) - float(np.log(damping).sum())
+        return volume - explained / state.noise
+
+    low, high = np.log(_RIDGE_BOUNDS)
+    near = float(np.clip(np.log(state.ridge), low, high))
+    for width in (1.0, 4.0, 40.0):
+        left, right = max(near - width, low), min(near + width, high)
+        found = float(minimize_scalar(loss, bounds=(left, right), method="bounded", options={"xatol": 1e-3}).x)
+        if (left == low or found > left + 0.05) and (right == high or found < right - 0.05):
+            break
+    return float(np.exp(found)), 0.5 * (loss(near) - loss(found))
 
 
 def mean_root(state: State) -> FloatArray:
@@ -167,73 +295,27 @@ def mean_root(state: State) -> FloatArray:
     return root
 
 
-def _tiny(matrix: FloatArray) -> FloatArray:
+def tiny(matrix: FloatArray) -> FloatArray:
+    """A multiple of the identity that makes a Gram matrix safely positive definite."""
     size: FloatArray = 1e-10 * max(float(np.trace(matrix)), 1e-200) * np.eye(len(matrix))
     return size
 
 
-def best_own(factor: Factor, moments: Moments, state: State) -> float:
-    """The ``rho`` with the largest evidence, everything else but the noise held where it is."""
-    projected = factor.directions @ state.loadings
-    root = np.sqrt(factor.values)
-    residual = factor.targets - root * (factor.directions @ state.mean)
-    freedom = max(moments.degrees_of_freedom, 1.0)
-    k = state.loadings.shape[1]
-    population = float(state.position @ state.position)
-    rest = float(factor.rest.sum()) + population
-
-    def loss(own: float) -> float:
-        damping = 1.0 / (1.0 + own * factor.values)
-        Z = (root * np.sqrt(damping))[:, :, None] * projected
-        target = np.sqrt(damping) * residual
-        transposed = Z.transpose(0, 2, 1)
-        inner = np.eye(k) + transposed @ Z
-        pull = transposed @ target[:, :, None]
-        explained = float((pull * np.linalg.solve(inner, pull)).sum())
-        quad = rest + float((target**2).sum()) - explained
-        volume = float(np.linalg.slogdet(inner)[1].sum()) - float(np.log(damping).sum())
-        return float(freedom * np.log(max(quad / freedom, NOISE_FLOOR)) + volume)
-
-    typical = len(factor.values) * factor.values.shape[1] / max(float(factor.values.sum()), 1e-300)
-    small = 1e-4 * typical  # a variance that changes nothing: a task's rows weigh 10,000 times more
-    if loss(small) >= loss(0.0):
-        return 0.0
-    low, high = np.log(small), np.log(1e8 * typical)
-    if state.own > 0.0:  # it is usually near where it was
-        near = max(low, np.log(state.own) - 2.0), min(high, np.log(state.own) + 2.0)
-        found = _bounded(loss, *near)
-        if near[0] + 0.1 < found < near[1] - 0.1:
-            return float(np.exp(found))
-    return float(np.exp(_bounded(loss, low, high)))
-
-
-def _bounded(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Log of the smallest ``loss`` between exp(low) and exp(high)."""
-    found = minimize_scalar(
-        lambda at: loss(float(np.exp(at))), bounds=(low, high), method="bounded", options={"xatol": 0.03}
-    )
-    return float(found.x)
-
-
-def coefficients(factor: Factor, state: State) -> FloatArray:
-    """Posterior mean slopes ``(T, d)``: population, shared directions, and what each task has of its own."""
-    shared = state.mean + state.heads @ state.loadings.T
-    root = np.sqrt(factor.values)
-    left = factor.targets - root * (factor.directions @ shared[:, :, None])[:, :, 0]
-    weight = state.own * root / (1.0 + state.own * factor.values)
-    own: FloatArray = ((weight * left)[:, None, :] @ factor.directions)[:, 0]
-    return shared + own
+def spectral_directions(model: SharedModel, pulls: FloatArray, rank: int) -> FloatArray:
+    """Leading left singular vectors ``(d, rank)`` of ``P [pulls_t / sqrt(strength_t)]_t``."""
+    scaled = pulls * np.sqrt(model.weights / np.maximum(model.strength, 1e-300))[:, None]
+    moved = scaled @ model.preconditioner
+    directions: FloatArray = np.linalg.eigh(moved.T @ moved)[1][:, ::-1][:, :rank]
+    return directions
 
 
 def extend(model: SharedModel, state: State) -> FloatArray:
     """Loadings with one direction more: the strongest one in what the tasks' residuals still pull at."""
-    fitted = state.mean + state.heads @ state.loadings.T
-    left = model.targets - (model.rows @ fitted[:, :, None])[:, :, 0]
-    pulls = (left[:, None, :] @ model.rows)[:, 0] / np.sqrt(np.maximum(model.strength, 1e-300))[:, None]
-    direction = np.linalg.svd(model.preconditioner @ pulls.T, full_matrices=False)[0][:, 0]
-    information = ((model.rows @ direction) ** 2).sum(axis=1)
+    direction = spectral_directions(model, state.left, 1)[:, 0]
+    information = model.apply(direction) @ direction
     heard = information > 1e-12 * max(float(information.max()), 1e-300)
-    heads = (left * (model.rows @ direction)).sum(axis=1)[heard] / information[heard]
-    spread = float(np.mean(heads**2) - state.noise * np.mean(1.0 / information[heard])) / state.noise
-    size = np.sqrt(max(spread, 0.1 * float(np.mean(1.0 / information[heard]))))
+    heads = (state.left @ direction)[heard] / information[heard]
+    each = model.weights[heard] / max(float(model.weights[heard].sum()), 1e-300)
+    spread = float(each @ heads**2 - state.noise * (each @ (1.0 / information[heard]))) / state.noise
+    size = np.sqrt(max(spread, 0.1 * float(each @ (1.0 / information[heard]))))
     return np.concatenate((state.loadings, size * direction[:, None]), axis=1)

@@ -1,160 +1,128 @@
-"""Fit the shared representation at one rank, and choose the rank by cross-validation inside the tasks."""
+"""Choose the rank: by cross-validation inside the tasks, or by the Bayesian information criterion."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from kinfolk._typing import FloatArray
-from kinfolk.representation.evidence import (
-    SharedModel,
-    State,
-    best_own,
-    best_ridge,
-    coefficients,
-    extend,
-)
-from kinfolk.tasks import Factor, Moments, TaskData
+from kinfolk.representation.fit import Fit
+from kinfolk.representation.intercepts import intercepts
+from kinfolk.tasks import Moments
 
 _PATIENCE = 2  # ranks that may fail to improve before the path ends
 
 
+class Ranked(Protocol):
+    """A fit of one rank."""
+
+    @property
+    def slopes(self) -> FloatArray:
+        """Coefficients ``(T, d)``."""
+
+    @property
+    def noise(self) -> float:
+        """Variance of the observations."""
+
+
+R = TypeVar("R", bound=Ranked)
+
+
 @dataclass(frozen=True)
-class Fit:
-    """A state at which both the loadings and the variances have settled (or not, see ``settled``)."""
+class Folds:
+    """Moments of the rows that each fold holds out, and of those that it is trained on."""
 
-    factor: Factor
-    moments: Moments
-    model: SharedModel
-    state: State
-    n_steps: int
-    settled: bool
+    held_out: Sequence[Moments]
+    training: Sequence[Moments]
 
-
-def fit_rank(
-    factor: Factor, moments: Moments, loadings: FloatArray, own: float, ridge: float, *, rounds: int, tol: float
-) -> Fit:
-    """Climb in the loadings and re-estimate the variances in turn, until a turn changes the value by less than tol."""
-    n_steps, value = 0, -np.inf
-    for _ in range(rounds):
-        model = SharedModel(factor, moments, own)
-        state = model.climb(loadings, ridge, steps=30, tol=tol)
-        n_steps += state.n_steps
-        settled = abs(state.value - value) < tol
-        if settled:
-            break
-        loadings, value = state.loadings, state.value
-        if moments.n_tasks > 1:  # a single task is its own population
-            own = best_own(factor, moments, state)
-        ridge = best_ridge(state)
-    return Fit(factor, moments, model, state, n_steps, settled)
+    @classmethod
+    def of(cls, parts: Sequence[Moments], always: Moments | None = None) -> Self:
+        """Folds from the moments of disjoint sets of rows; the rows of ``always`` are in every training part."""
+        training = []
+        for left_out in range(len(parts)):
+            rest = [part for i, part in enumerate(parts) if i != left_out]
+            union = rest.pop() if always is None else always
+            for part in rest:
+                union = union.merge(part)
+            training.append(union)
+        return cls(parts, training)
 
 
-def first_fit(moments: Moments, *, tol: float) -> Fit:
-    """Rank 0: a population and what each task has of its own."""
-    factor = moments.factor()
-    typical = factor.values.size / max(float(factor.values.sum()), 1e-300)
-    nothing = np.zeros((moments.n_features, 0))
-    own = typical if moments.n_tasks > 1 else 0.0
-    return fit_rank(factor, moments, nothing, own, typical, rounds=20, tol=tol)
+def cross_validate(
+    paths: Sequence[Iterator[R]],
+    folds: Folds,
+    max_rank: int,
+    *,
+    precision: FloatArray | None = None,
+    capped: bool = False,
+) -> tuple[FloatArray, list[R]]:
+    """Mean squared error of each rank from 0 on, over held-out rows of all tasks, and each fold's fit of the best.
 
+    The paths end when ``_PATIENCE`` ranks in a row have not improved.
 
-def next_fit(fit: Fit, *, rounds: int, tol: float) -> Fit:
-    """One rank more, from where the last one ended."""
-    start = extend(fit.model, fit.state)
-    return fit_rank(fit.factor, fit.moments, start, fit.state.own, fit.state.ridge, rounds=rounds, tol=tol)
-
-
-def projection_start(moments: Moments, rank: int, *, steps: int = 4) -> State:
-    """Where to start a given rank: spectral directions, then a few steps of variable projection.
-
-    The directions are the leading left singular vectors of ``P [b_t / sqrt(n_t)]_t`` with P the inverse pooled
-    covariance.
+    Parameters
+    ----------
+    paths : fits of rank 0, 1, ... to the training part of each fold
+    folds : Folds
+    max_rank : int
+    precision : (T,) array, optional
+        Weight of a task's squared errors (default: 1).
+    capped : bool, default=False
+        A task's mean error counts as at most five times the median one, so that outlier tasks have no say.
     """
-    fit = first_fit(moments, tol=1.0)
-    if rank == 0:
-        return fit.state
-    model = SharedModel(fit.factor, moments)
-    pulls = (model.targets[:, None, :] @ model.rows)[:, 0] / np.sqrt(np.maximum(model.strength, 1e-300))[:, None]
-    directions = np.linalg.svd(model.preconditioner @ pulls.T, full_matrices=False)[0][:, :rank]
-    state = model.climb(directions, fit.state.ridge, steps=steps, tol=0.0, projection=True)
-    # loadings in the units of the heads, which then have a standard deviation of one
-    spread = state.heads.T @ state.heads / (len(state.heads) * state.noise)
-    root = np.linalg.cholesky(spread + 1e-10 * max(float(np.trace(spread)), 1e-200) * np.eye(rank))
-    return model.weigh(state.loadings @ root, fit.state.ridge)
-
-
-def slopes_and_intercepts(fit: Fit) -> tuple[FloatArray, FloatArray, float, float]:
-    """Slopes (T, d), intercepts (T,), and mean and variance of the intercepts over tasks."""
-    slopes = coefficients(fit.factor, fit.state)
-    offsets = fit.moments.y_mean - (fit.moments.x_mean * slopes).sum(axis=1)
-    center, variance = intercept_population(offsets, fit.moments.n, fit.state.noise)
-    total = fit.moments.n * variance + fit.state.noise
-    trust = fit.moments.n * variance / total
-    return slopes, center + trust * (offsets - center), center, variance
-
-
-def intercept_population(offsets: FloatArray, n: FloatArray, noise: float) -> tuple[float, float]:
-    """Mean and variance of the population of intercepts: maximum likelihood of ``offset_t ~ N(m, v + noise / n_t)``."""
-    heard = n > 0
-    offsets, errors = offsets[heard], noise / n[heard]
-    if len(offsets) < 2:  # one task says nothing about the spread: the spread of the target (1) is taken
-        return float(offsets.mean()), 1.0
-
-    def center(variance: float) -> float:
-        weights = 1.0 / (variance + errors)
-        return float(weights @ offsets / weights.sum())
-
-    def loss(log_variance: float) -> float:
-        variance = np.exp(log_variance)
-        total = variance + errors
-        return float(np.log(total).sum() + ((offsets - center(variance)) ** 2 / total).sum())
-
-    spread = max(float(np.var(offsets)), 1e-12)
-    found = minimize_scalar(loss, bounds=(np.log(1e-6 * spread), np.log(4.0 * spread)), method="bounded")
-    variance = float(np.exp(found.x))
-    return center(variance), variance
-
-
-def choose_rank(
-    data: TaskData, *, max_rank: int, n_splits: int, tol: float, generator: np.random.Generator
-) -> tuple[FloatArray, list[Fit]]:
-    """Mean squared error of each rank from 0 on, over held-out rows of all tasks; and each fold's fit of the best rank.
-
-    The path ends when ``_PATIENCE`` ranks in a row have not improved. Moments are made once for each fold and merged.
-    Both are empty when there are too few rows to test any.
-    """
-    fold = data.deal(n_splits, generator)
-    used = [k for k in range(n_splits) if (fold == k).any()]
-    if len(used) < 2:
-        return np.zeros(0), []
-    held_out = [data.take(np.flatnonzero(fold == k)) for k in used]
-    always = data.take(np.flatnonzero(fold < 0))
-    parts = [piece.moments() for piece in held_out]
-    fits = [first_fit(_union(parts, i, always.moments()), tol=tol) for i in range(len(used))]
-    best, scores = fits, [_error(fits, held_out)]
-    while len(scores) <= max_rank and len(scores) - 1 - int(np.argmin(scores)) < _PATIENCE:
-        fits = [next_fit(fit, rounds=2, tol=tol) for fit in fits]
-        scores.append(_error(fits, held_out))
+    n_rows = np.sum([rows.n for rows in folds.held_out], axis=0)
+    best: list[R] = []
+    scores: list[float] = []
+    while len(scores) <= max_rank and len(scores) - 1 - int(np.argmin(scores or [0.0])) < _PATIENCE:
+        fits = [next(path) for path in paths]
+        errors = np.zeros(len(n_rows))
+        for fit, seen, rows in zip(fits, folds.training, folds.held_out, strict=True):
+            offsets, *_ = intercepts(fit.slopes, seen, fit.noise)
+            errors += squared_error(rows, fit.slopes, offsets)
+        scores.append(_mean_error(errors, n_rows, precision, capped))
         if scores[-1] == min(scores):
             best = fits
     return np.array(scores), best
 
 
-def _union(parts: list[Moments], left_out: int, always: Moments) -> Moments:
-    union = always
-    for i, part in enumerate(parts):
-        if i != left_out:
-            union = union.merge(part)
-    return union
+def _mean_error(errors: FloatArray, n_rows: FloatArray, precision: FloatArray | None, capped: bool) -> float:
+    each = np.ones(len(n_rows)) if precision is None else precision
+    errors = errors * each
+    if capped:
+        tested = n_rows > 0
+        errors = np.minimum(errors, 5.0 * n_rows * float(np.median(errors[tested] / n_rows[tested])))
+    return float(errors.sum() / (each * n_rows).sum())
 
 
-def _error(fits: list[Fit], held_out: list[TaskData]) -> float:
-    total, weight = 0.0, 0.0
-    for fit, rows in zip(fits, held_out, strict=True):
-        slopes, intercepts, *_ = slopes_and_intercepts(fit)
-        codes = rows.codes
-        error = (rows.y - intercepts[codes] - (rows.X * slopes[codes]).sum(axis=1)) ** 2
-        each = np.ones(len(error)) if rows.weights is None else rows.weights
-        total, weight = total + float(each @ error), weight + float(each.sum())
-    return total / weight
+def squared_error(rows: Moments, slopes: FloatArray, offsets: FloatArray) -> FloatArray:
+    """Sum of squared errors ``(T,)`` of each task's rows, from their moments alone."""
+    if rows.rows is not None and rows.targets is not None:
+        within = ((rows.targets - (rows.rows @ slopes[:, :, None])[:, :, 0]) ** 2).sum(axis=1)
+    else:
+        moved = rows.times(slopes[:, :, None])[:, :, 0]
+        within = np.maximum(rows.yy + ((moved - 2.0 * rows.b) * slopes).sum(axis=1), 0.0)
+    between: FloatArray = rows.y_mean - offsets - (rows.x_mean * slopes).sum(axis=1)
+    total: FloatArray = within + rows.n * between**2
+    return total
+
+
+def marginal_bic(path: Iterator[Fit], max_rank: int) -> tuple[FloatArray, Fit]:
+    r"""Information criterion of each rank from 0 on, and the fit of the smallest.
+
+    .. math:: -2 \log L + (k (d - k) + k (k + 1) / 2 + 1) \log T
+
+    with the heads integrated out of L (never the least-squares fit, whose likelihood always grows with k). The path
+    ends when ``_PATIENCE`` ranks in a row have not improved.
+    """
+    fits: list[Fit] = []
+    scores: list[float] = []
+    for fit in islice(path, max_rank + 1):
+        d, k = fit.state.loadings.shape
+        n_parameters = k * (d - k) + k * (k + 1) / 2 + 1
+        fits.append(fit)
+        scores.append(-2.0 * fit.state.value + n_parameters * np.log(len(fit.slopes)))
+        if len(scores) - 1 - int(np.argmin(scores)) >= _PATIENCE:
+            break
+    return np.array(scores), fits[int(np.argmin(scores))]
