@@ -160,6 +160,14 @@ def refine(fit: Fit, *, rounds: int, tol: float) -> Fit:
     return refined if refined.state.value > fit.state.value + price else fit
 
 
+def own_gain(fit: Fit) -> float:
+    """Log likelihood that what tasks have of their own brings at this fit."""
+    if fit.state.own == 0.0:
+        return 0.0
+    without = fit.study.model(0.0).weigh(fit.state.loadings, fit.state.ridge)
+    return fit.state.value - without.value
+
+
 def profile_price(study: Study) -> float:
     """Log likelihood that a variance for each coefficient has to bring, ``(d - 1) / 2 log T``."""
     return 0.5 * (study.moments.n_features - 1) * float(np.log(study.moments.n_tasks))

@@ -10,11 +10,11 @@ from kinfolk.representation.evidence import SharedModel, State
 from kinfolk.representation.spectrum import Spectrum
 from kinfolk.tasks import NOISE_FLOOR
 
-_WORTH = 1.0  # log likelihood that rho must promise before it is looked for
+WORTH = 3.0  # log likelihood that a variance must promise before it is looked for: 2.4 standard errors
 
 
 def worth_looking(model: SharedModel, state: State) -> bool:
-    r"""Whether a task's own variance may raise the evidence by more than one unit, judged at :math:`\rho = 0`.
+    r"""Whether a task's own variance may raise the evidence by more than three units, judged at :math:`\rho = 0`.
 
     With :math:`M_t = S_t - S_t F C_t F^\top S_t`, the score is :math:`s = \frac12 \sum_t |l_t|^2 / \sigma^2 -
     \mathrm{tr} M_t` and its information, noise profiled, :math:`i = \frac12 (\sum_t \|M_t\|_F^2 - (\sum_t \mathrm{tr}
@@ -38,7 +38,7 @@ def worth_looking(model: SharedModel, state: State) -> bool:
     inside = half.transpose(0, 2, 1) @ half
     size = size - 2.0 * np.trace(through, axis1=1, axis2=2) + np.einsum("tij,tij->t", inside, inside)
     information = 0.5 * (float(weights @ size) - float(weights @ trace) ** 2 / model.freedom)
-    return score**2 > 2.0 * _WORTH * information
+    return score**2 > 2.0 * WORTH * information
 
 
 def best_own(model: SharedModel, spectrum: Spectrum, state: State) -> tuple[float, float]:

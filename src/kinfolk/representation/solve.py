@@ -7,9 +7,20 @@ from numbers import Integral
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.representation.fit import Fit, Study, first_fit, fit_rank, profile_price, ranks, refine, start_of_rank
+from kinfolk.representation.fit import (
+    Fit,
+    Study,
+    first_fit,
+    fit_rank,
+    own_gain,
+    profile_price,
+    ranks,
+    refine,
+    start_of_rank,
+)
 from kinfolk.representation.intercepts import intercepts
 from kinfolk.representation.noise import task_precision
+from kinfolk.representation.own import WORTH
 from kinfolk.representation.prior import prior_of
 from kinfolk.representation.rank import Folds, criterion, cross_validate, identified_rank, marginal_bic, squared_error
 from kinfolk.representation.robust import downweight, is_outlier, outlier_posterior, outlier_scores, robust_ranks
@@ -98,7 +109,7 @@ def _choose(
     if rank is None:
         return np.zeros(0), first_fit(study, tol=_ROUGH), None
     scores, fit = walk(None)
-    if fit.state.own > 0.0:
+    if own_gain(fit) > WORTH:
         profile = refine(first_fit(study, tol=_ROUGH), rounds=2, tol=_ROUGH).study.profile
         if profile is not None:
             other_scores, other = walk(profile)
