@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedShuffleSplit
 
 import kinfolk
 from kinfolk.datasets import data_directory, load_ames, load_real
@@ -50,3 +53,35 @@ def test_counties_with_a_single_house_are_fitted_and_counted():
     single = int((radon.X[radon.task].value_counts() == 1).sum())
     assert found.data_summary["one_row_tasks"] == single > 0
     assert found.methods.set_index("method").loc[found.recommended, "gain"] > 0.05
+
+
+def landmine_auc(odds, y, task):
+    return np.mean([roc_auc_score(y[task == t], odds[task == t]) for t in np.unique(task)])
+
+
+@needs("landmine")
+@pytest.mark.parametrize("share", [0.15, 0.6])
+def test_landmine_fields_detected_together_beat_each_alone_and_all_as_one(share):
+    """Three splits, rivals at their best of some strengths on the test rows; more: benchmarks/landmine.py."""
+    data = load_real("landmine")
+    _, task = encode_labels(data.X[data.task].to_numpy())
+    X, y = data.X.drop(columns=data.task).to_numpy(), data.y.to_numpy(dtype=int)
+    found = []
+    for seed in range(3):
+        train, test = next(StratifiedShuffleSplit(1, train_size=share, random_state=seed).split(X, 2 * task + y))
+        Z = (X - X[train].mean(axis=0)) / X[train].std(axis=0)
+        model = kinfolk.SharedRepresentationClassifier(task=data.task).fit(data.X.iloc[train], y[train])
+        scores = [landmine_auc(model.decision_function(data.X.iloc[test]), y[test], task[test])]
+        alone, pooled = [], []
+        for C in (0.01, 0.1, 1.0):
+            model = LogisticRegression(C=C).fit(Z[train], y[train])
+            pooled.append(landmine_auc(model.decision_function(Z[test]), y[test], task[test]))
+            odds = np.zeros(len(y))
+            for t in np.unique(task):
+                rows = train[task[train] == t]
+                odds[task == t] = LogisticRegression(C=C).fit(Z[rows], y[rows]).decision_function(Z[task == t])
+            alone.append(landmine_auc(odds[test], y[test], task[test]))
+        found.append([*scores, max(alone), max(pooled)])
+    ours, alone, pooled = np.mean(found, axis=0)
+    assert ours > alone
+    assert ours > pooled + 0.01

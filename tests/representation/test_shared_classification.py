@@ -7,14 +7,16 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import cross_val_score
 
-from kinfolk import InputError, SharedRepresentationClassifier
+from kinfolk import InputError, SharedRepresentationClassifier, TaskKFold
 from kinfolk.base.laplace import laplace_posterior
-from kinfolk.datasets import make_shared_classification
+from kinfolk.datasets import load_watch, make_shared_classification
 from kinfolk.posterior import GaussianPrior
 from kinfolk.representation.logistic import Design, Prior, climb, find_mode
 from kinfolk.representation.logistic_rank import extend, first_fit
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 
 def classification_data(tasks, *, weights=None):
@@ -75,6 +77,32 @@ def test_where_tasks_share_nothing_the_rank_is_zero_and_the_population_is_pooled
     assert_allclose(model.population_coef_, [1.0, 0.0, 0.0, 0.0, 0.0], atol=0.35)
     assert_allclose(model.population_intercept_, -1.0, atol=0.35)
     assert np.abs(model.coef_ - model.population_coef_).max() < 0.5
+
+
+def test_few_rows_for_many_features_do_not_make_it_too_sure():
+    """30 rows a task in 150 features: sharing is found by "auto", and sureness is that of new rows."""
+    data = make_shared_classification(100, 30, n_features=150, rank=2, random_state=0)
+    new, y = data.sample(50, random_state=1)
+    model = SharedRepresentationClassifier(task="task").fit(data.X, data.y)
+    alone = SharedRepresentationClassifier(0, task="task").fit(data.X, data.y)
+    odds = model.decision_function(new)
+    assert model.rank_ >= 2
+    assert roc_auc_score(y, odds) > roc_auc_score(y, alone.decision_function(new)) + 0.1
+    slopes = np.linspace(0.5, 1.5, 21)
+    best = slopes[np.argmin([log_loss(y, expit(slope * odds)) for slope in slopes])]
+    assert 0.8 <= best <= 1.3  # the slope of a calibrated model is one
+
+
+def test_nearly_separated_tasks_keep_what_they_have_of_their_own():
+    """Exercises seen by a watch: the evidence takes the subjects for alike, held-out rows do not."""
+    watch = load_watch()
+    y = watch.y == sorted(watch.y.unique())[0]
+    folds = TaskKFold(3, task=watch.task, random_state=0)
+    losses = []
+    for rank in ("auto", 0):
+        model = SharedRepresentationClassifier(rank, task=watch.task)
+        losses.append(-cross_val_score(model, watch.X, y, cv=folds, scoring="neg_log_loss").mean())
+    assert losses[0] < 0.85 * losses[1]
 
 
 def test_the_evidence_never_falls():

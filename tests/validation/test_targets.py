@@ -108,7 +108,7 @@ def test_a_classification_target_is_refused_by_name(y, found):
     with pytest.raises(InputError) as error:
         check_regression_target(y, name="mine")
     assert f"The target 'mine' {found}" in str(error.value)
-    assert "classifiers come later" in str(error.value)
+    assert "Use SharedRepresentationClassifier" in str(error.value)
 
 
 @pytest.mark.parametrize(

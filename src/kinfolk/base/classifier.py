@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score
@@ -18,15 +18,16 @@ from kinfolk.base.laplace import averaged, laplace_posterior, linear_predictor
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 from kinfolk.validation import check_classes, check_table, check_weights, match_classes
 
 
 class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Base of the classification methods; a method gives `_solve` for targets 0 and 1.
 
-    More than two classes are fitted one against the rest, class by class, and their probabilities are scaled to a sum
-    of one.
+    More than two classes are fitted one against the rest, class by class; the probability of a class is proportional to
+    its odds against the rest.
 
     Parameters
     ----------
@@ -108,8 +109,8 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
     def decision_function(self, X: Any) -> FloatArray:
         """Log-odds of the second class; with more classes, of each class against the rest.
 
-        They are those of `predict_proba`: averaged over the posterior, so that they are nearer to zero than
-        ``intercept_ + x @ coef_.T`` where a task's coefficients are uncertain.
+        They are those of `predict_proba`: averaged over the posterior (MacKay 1992), so that they are nearer to zero
+        than ``intercept_ + x @ coef_.T`` where a task's coefficients are uncertain.
 
         Parameters
         ----------
@@ -128,11 +129,11 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         table = self._read(X)
         codes = self._codes(table)
         scaled = self._scaling.features(table.features)
-        odds = np.column_stack([_log_odds(result.posterior, scaled, codes) for result in self._results])
+        odds = np.column_stack([_log_odds(result, scaled, codes) for result in self._results])
         return odds if len(self.classes_) > 2 else odds[:, 0]
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class, averaged over the posterior of the row's task.
+        """Probability of each class, averaged over the posterior of the row's task (unless the method says otherwise).
 
         Parameters
         ----------
@@ -145,8 +146,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         odds = self.decision_function(X)
         if odds.ndim == 1:
             return np.column_stack((expit(-odds), expit(odds)))
-        each: FloatArray = np.maximum(expit(odds), 1e-300)
-        each /= each.sum(axis=1, keepdims=True)
+        each: FloatArray = softmax(odds, axis=1)
         return each
 
     def predict(self, X: Any) -> LabelArray:
@@ -251,12 +251,14 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         self.population_intercept_ = float(population_intercept[0]) if one else population_intercept
 
 
-def _log_odds(posterior: Posterior, scaled: FloatArray, codes: IntArray) -> FloatArray:
+def _log_odds(result: FitResult, scaled: FloatArray, codes: IntArray) -> FloatArray:
+    """Log-odds averaged over the posterior, or at its mode where the method's ``details["averaging"]`` is zero."""
+    posterior, share = result.posterior, float(result.details.get("averaging", np.ones(1))[0])
     seen = codes >= 0
     odds = np.empty(len(codes))
     mean = posterior.mean
     eta = linear_predictor(mean[:, 1:], mean[:, 0], scaled[seen], codes[seen])
-    odds[seen] = averaged(eta, posterior.predictive_variance(scaled[seen], codes[seen]))
+    odds[seen] = averaged(eta, share * posterior.predictive_variance(scaled[seen], codes[seen]))
     new = scaled[~seen]
-    odds[~seen] = averaged(posterior.prior.predict(new), posterior.prior.predictive_variance(new))
+    odds[~seen] = averaged(posterior.prior.predict(new), share * posterior.prior.predictive_variance(new))
     return odds

@@ -17,13 +17,17 @@ def run(args: argparse.Namespace) -> int:
     model = load_model(args.model)
     tasks, features = [str(task) for task in model.tasks_], [str(name) for name in model.feature_names_]
     parameters = ", ".join(f"{name}={value!r}" for name, value in description["parameters"].items())
+    results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
+    noise = {"noise": _range(model.noise_variance_)} if hasattr(model, "noise_variance_") else {}
+    classes = {"classes": _some([str(label) for label in model.classes_])} if hasattr(model, "classes_") else {}
     lines = {
         "method": description["class"],
         "parameters": parameters,
         "tasks": _some(tasks),
+        **classes,
         "features": _some(features),
-        "fit": f"{model.result_.status.value}, {model.result_.n_iter} iterations",
-        "noise": _range(model.noise_variance_),
+        "fit": "; ".join(f"{result.status.value}, {result.n_iter} iterations" for result in results),
+        **noise,
         **{
             name: value
             for name in model._learned()

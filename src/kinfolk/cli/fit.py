@@ -19,15 +19,18 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io import save_model
     from kinfolk.validation import check_regression_target
 
-    methods = {method.__name__: method for method in kinfolk.all_estimators()}
+    classifiers = {method.__name__: method for method in kinfolk.all_estimators("classifier")}
+    methods = {method.__name__: method for method in kinfolk.all_estimators()} | classifiers
     if args.method not in methods:
         raise InputError(f"There is no method {args.method!r}; there are {', '.join(methods)}.")
     table = read(args)
-    check_regression_target(table.y)
+    if args.method not in classifiers:
+        check_regression_target(table.y)
     model = methods[args.method](task=table.task).fit(table.X, table.y, sample_weight=table.weights)
     save_model(model, args.save)
-    print(
-        f"{args.method}: {len(model.tasks_)} tasks, {len(model.feature_names_)} features; {model.result_.status.value}."
-    )
+    classes = f"{len(model.classes_)} classes, " if args.method in classifiers else ""
+    results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
+    ended = ", ".join(dict.fromkeys(result.status.value for result in results))
+    print(f"{args.method}: {len(model.tasks_)} tasks, {classes}{len(model.feature_names_)} features; {ended}.")
     print(f"Model: {args.save}")
     return 0

@@ -20,16 +20,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict and write csv: the task, the prediction, and its standard deviation when asked for."""
+    """Predict and write csv: the task, the prediction, and its standard deviation when asked for.
+
+    A classifier gives the probability of every class instead.
+    """
     import pandas as pd
 
+    from kinfolk.exceptions import InputError
     from kinfolk.io import load_model
     from kinfolk.io.atomic import atomic_write
 
     model = load_model(args.model).set_params(unseen=args.unseen)
     model._check_parameters()
     X = columns_of(model, args.table)
-    if args.std:
+    classifies = hasattr(model, "predict_proba")
+    if classifies and args.std:
+        raise InputError(
+            f"{args.model!r} holds a {type(model).__name__}: it gives the probability of every class, averaged over "
+            "the posterior, and has no --std."
+        )
+    if classifies:
+        mean, std = model.predict(X), None
+    elif args.std:
         mean, std = model.predict(X, return_std=True, observation_noise=True)
     else:
         mean, std = model.predict(X), None
@@ -41,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
         frame = pd.DataFrame({"task": X[model.task].to_numpy(), "prediction": mean})
         if args.std:
             frame["std"] = std
+        if classifies:
+            names = [f"probability_{label}" for label in model.classes_]
+            frame = frame.join(pd.DataFrame(model.predict_proba(X), columns=names))
     text = frame.to_csv(index=False)
     if args.output is None:
         sys.stdout.write(text)

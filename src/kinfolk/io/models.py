@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from kinfolk.base import TaskRegressor
+from kinfolk.base import TaskEstimator
 from kinfolk.exceptions import InputError, ModelFileError
 from kinfolk.io.atomic import atomic_write
 from kinfolk.io.state import get_state, set_state
@@ -33,7 +33,7 @@ _DAMAGED = (
 )
 
 
-def save_model(estimator: TaskRegressor, path: str | Path) -> None:
+def save_model(estimator: TaskEstimator, path: str | Path) -> None:
     """Write a fitted model to one file.
 
     The file holds the class name, its parameters, and what it has learned: arrays as npy, the rest as json. No row of
@@ -110,7 +110,8 @@ def load_model(path: str | Path, *, max_bytes: int = 4 * 2**30) -> Any:
     description, arrays = _read(Path(path), max_bytes)
     import kinfolk
 
-    classes = {method.__name__: method for method in kinfolk.all_estimators()}
+    methods = kinfolk.all_estimators("regressor") + kinfolk.all_estimators("classifier")
+    classes = {method.__name__: method for method in methods}
     name = description["class"]
     if name not in classes:
         raise ModelFileError(f"{str(path)!r} holds a {name!r}, which is not a method of kinfolk {kinfolk.__version__}.")
@@ -197,8 +198,9 @@ def _description(found: Any, path: Path) -> dict[str, Any]:
         )
     for part in ("parameters", "state"):
         found[part] = {name: _from_plain(value) for name, value in found[part].items()}
-    if isinstance(found["state"].get("tasks"), list):
-        found["state"]["tasks"] = np.array(found["state"]["tasks"], dtype=object)
+    for name in ("tasks", "classes"):
+        if isinstance(found["state"].get(name), list):
+            found["state"][name] = np.array(found["state"][name], dtype=object)
     return found
 
 

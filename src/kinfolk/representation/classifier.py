@@ -11,11 +11,11 @@ from kinfolk._typing import FloatArray
 from kinfolk.base import TaskClassifier
 from kinfolk.base.laplace import laplace_posterior
 from kinfolk.exceptions import InputError
-from kinfolk.posterior import GaussianPrior
-from kinfolk.representation.logistic import Design, Prior, State, climb
-from kinfolk.representation.logistic_rank import choose_rank, evidence_rank, fit_rank
+from kinfolk.representation.logistic import Design, climb
+from kinfolk.representation.logistic_rank import Choice, choose_rank, evidence_rank, fit_rank, gaussian
 from kinfolk.result import FitResult, Status
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 
 class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskClassifier):  # type: ignore[misc]
@@ -37,9 +37,10 @@ class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, Transforme
     ----------
     rank : "auto", "bic" or int, default="auto"
         Dimension k. ``"auto"``: log-loss in cross-validation inside the tasks over 0 (tasks share only a population),
-        1, 2, ..., ``max_rank``, warm-started, ended when two ranks in a row have not improved. Rank 0 where no task
-        has two rows. ``"bic"``: the smallest ``-2 log L + [k (d - k) + k (k + 1) / 2 + 1] log T``, cheaper, and too
-        small where there are few tasks.
+        1, 2, ..., ``max_rank``, warm-started, ended when two ranks in a row have not improved; at rank 0 it also tries
+        to leave the tasks more of their own than the evidence says, and it chooses between probabilities averaged over
+        the posterior (those of a given rank) and those at its mode. Rank 0 where no task has two rows. ``"bic"``: the
+        smallest ``-2 log L + [k (d - k) + k (k + 1) / 2 + 1] log T``, cheaper, and too small where there are few tasks.
     max_rank : int, optional
         Largest rank that ``"auto"`` and ``"bic"`` try; default ``min(d, T - 1)``.
     n_splits : int, default=5
@@ -67,7 +68,7 @@ class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, Transforme
     rank_scores_ : (ranks,) array, or a tuple of one a class
         Mean log-loss of rank 0, 1, ... on held-out rows ("auto"), or the criterion ("bic"); empty for a given rank.
     history_ : tuple of float, or a tuple of one a class
-        Log marginal likelihood (Laplace) after each step of the final fit.
+        Log marginal likelihood (Laplace), with the prior of the loadings, after each step of the final fit.
     classes_, tasks_, coef_, intercept_, population_coef_, population_intercept_, feature_names_, result_
         See `TaskClassifier`.
 
@@ -147,20 +148,21 @@ class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, Transforme
                 f"rank={self.rank} is more than min(features, tasks - 1) = {most}: "
                 f"{data.n_features} features, {data.n_tasks} tasks. Use a smaller rank or 'auto'."
             )
-        scores: FloatArray = np.zeros(0)
-        start: Prior | None = None
-        if searched and limit > 0:
-            if self.rank == "auto":
-                generator = np.random.default_rng(self.random_state)
-                scores, start = choose_rank(data, max_rank=limit, n_splits=self.n_splits, tol=1.0, generator=generator)
-            else:
-                scores, start = evidence_rank(data, max_rank=limit, tol=self.tol)
-        design = Design(data)
+        choice = Choice(np.zeros(0), None, True)
+        if self.rank == "auto" and limit > 0:
+            generator = np.random.default_rng(self.random_state)
+            choice = choose_rank(data, max_rank=limit, n_splits=self.n_splits, tol=1.0, generator=generator)
+        elif self.rank == "bic" and limit > 0:
+            choice = evidence_rank(data, max_rank=limit, tol=self.tol)
+        design, start = Design(data), choice.prior
         if start is None:
             state = fit_rank(design, 0 if searched else int(self.rank), steps=self.max_iter, tol=self.tol)
         else:
             state = climb(design, start, design.rows @ start.mean, steps=self.max_iter, tol=self.tol)
-        return _result(state, data, scores)
+        posterior = laplace_posterior(gaussian(state.prior), data, state.eta)
+        status = Status.CONVERGED if state.settled else Status.MAX_ITER
+        details = {"rank_scores": choice.scores, "averaging": np.array([float(choice.averaging)])}
+        return FitResult(posterior, status, state.n_steps, state.objective, state.history, details)
 
     def _publish(self, results: list[FitResult], scaling: Scaling) -> None:
         super()._publish(results, scaling)
@@ -179,14 +181,3 @@ class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, Transforme
         self.rank_: int | tuple[int, ...] = ranks[0] if one else ranks
         self.rank_scores_: FloatArray | tuple[FloatArray, ...] = scores[0] if one else scores
         self.history_: tuple[Any, ...] = history[0] if one else history
-
-
-def _result(state: State, data: TaskData, scores: FloatArray) -> FitResult:
-    fitted = state.prior
-    both = state.information + fitted.mean_precision()
-    values, vectors = np.linalg.eigh(both)
-    mean_factor = vectors / np.sqrt(np.maximum(values, 1e-12))
-    prior = GaussianPrior(fitted.mean, fitted.loadings, np.sqrt(fitted.own), mean_factor)
-    posterior = laplace_posterior(prior, data, state.eta)
-    status = Status.CONVERGED if state.settled else Status.MAX_ITER
-    return FitResult(posterior, status, state.n_steps, state.value, state.history, {"rank_scores": scores})

@@ -18,7 +18,10 @@ closed form; a step is halved while it lowers
           + \log N(m; 0, M) - \tfrac12 \log|H| , \qquad M = F F^\top + g I ,
 
 the Laplace approximation of the log marginal likelihood (Rasmussen and Williams 2006, section 3.4), with
-:math:`H_t` the information on :math:`u_t` and H that on m once every task's own is integrated out.
+:math:`H_t` the information on :math:`u_t` and H that on m once every task's own is integrated out, and the log prior
+:math:`-\tfrac12 (d - k) \log|F^\top F|` of the loadings: all subspaces alike, and all logarithms of the scale. Without
+it the scale is too large, and predictions are too sure, where rows are few: heads of tasks that have helped to choose
+F are larger than those of new rows would be, their second moments by a factor of :math:`1 + (d - k) / T`.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +32,8 @@ from scipy.special import expit
 from kinfolk._typing import FloatArray
 from kinfolk.tasks import TaskData, sum_by_task
 
-_LARGEST = 100.0  # variance of the linear predictor beyond which classes are separated anyway
+LARGEST = 100.0  # variance of the linear predictor beyond which classes are separated anyway
+_FAINT = 0.01  # share of a head that a task determines, below which its direction gets no fainter
 _NEGLIGIBLE = 1e-2  # coefficients' worth of freedom in all tasks together below which an own variance is none
 
 
@@ -43,12 +47,14 @@ class Prior:
     loadings : (D, k) array, F; the first row is zero
     own : (D,) array, s
     ridge : float, g
+    held : bool, whether the own variance of the slopes is given, not learned
     """
 
     mean: FloatArray
     loadings: FloatArray
     own: FloatArray
     ridge: float
+    held: bool = False
 
     def mean_precision(self) -> FloatArray:
         """Prior precision ``(D, D)`` of m: zero for the intercept."""
@@ -134,7 +140,7 @@ class State:
     value : float, the log evidence
     n_steps : int, steps of `climb` that led here
     settled : bool
-    history : tuple of float, the value after each of them
+    history : tuple of float, the objective after each of them
     """
 
     prior: Prior
@@ -150,6 +156,15 @@ class State:
     n_steps: int = 0
     settled: bool = False
     history: tuple[float, ...] = ()
+
+    @property
+    def objective(self) -> float:
+        """What `climb` raises: the log evidence and the log prior of the loadings."""
+        F = self.prior.loadings[1:]
+        d, k = F.shape
+        volume = float(np.linalg.slogdet(F.T @ F + 1e-12 * np.eye(k))[1])
+        objective: float = self.value - 0.5 * (d - k) * volume
+        return objective
 
 
 def find_mode(design: Design, prior: Prior, eta: FloatArray, *, tol: float, steps: int = 25) -> State:
@@ -223,14 +238,14 @@ def _information(W: FloatArray, loadings: FloatArray, covariance: FloatArray) ->
 def climb(design: Design, prior: Prior, eta: FloatArray, *, steps: int, tol: float) -> State:
     """Turn between the modes of the tasks and a step in the population, until a step gains less than ``tol``."""
     state, length, n_steps, settled = find_mode(design, prior, eta, tol=0.1 * tol), 1.0, 0, False
-    target, history = _step(state), [state.value]
+    target, history = _step(state), [state.objective]
     while n_steps < steps:
         moved = find_mode(design, _between(state.prior, target, length), state.eta, tol=0.1 * tol)
         n_steps += 1
-        gain = moved.value - state.value
+        gain = moved.objective - state.objective
         if gain >= 0.0:
             state, length = moved, min(1.0, 2.0 * length)
-            history.append(state.value)
+            history.append(state.objective)
             settled = gain < tol
             target = _step(state)
         else:
@@ -249,6 +264,7 @@ def _between(old: Prior, new: Prior, length: float) -> Prior:
         old.loadings + length * (new.loadings - old.loadings),
         np.where(new.own > 0.0, old.own ** (1.0 - length) * new.own**length, 0.0),
         old.ridge ** (1.0 - length) * new.ridge**length,
+        old.held,
     )
 
 
@@ -279,8 +295,8 @@ def _step(state: State) -> Prior:
     outside = shrink[1:, 1:] @ mean[1:]
     determined = np.trace((shrink - shrink @ np.linalg.solve(both, shrink))[1:, 1:])
     ridge = prior.ridge * float(outside @ outside) / max(float(determined), 1e-300)
-    ridge = float(np.clip(ridge, 1e-6, _LARGEST))
-    return Prior(mean, _loadings(state), _own(state, pulls), ridge) if d else prior
+    ridge = float(np.clip(ridge, 1e-6, LARGEST))
+    return Prior(mean, _loadings(state), _own(state, pulls), ridge, prior.held) if d else prior
 
 
 def _own(state: State, pulls: FloatArray) -> FloatArray:
@@ -294,19 +310,22 @@ def _own(state: State, pulls: FloatArray) -> FloatArray:
     information = (W**2).sum(axis=1) - ((cross @ state.covariance) * cross).sum(axis=2)
     found, known = (pulls**2).sum(axis=0), np.maximum(information, 0.0).sum(axis=0)
     new = own.copy()
-    for part in (slice(0, 1), slice(1, None)):
+    for part in (slice(0, 1), slice(1, None))[: 1 if state.prior.held else 2]:
         used = float(own[part] @ known[part])  # number of coefficients that the data determine
         if used < _NEGLIGIBLE:
             new[part] = 0.0
         else:
             ratio = float(found[part].sum()) / max(float(known[part].sum()), 1e-300)
             share = min(used / (len(W) * len(own[part])), 1.0)
-            new[part] = np.clip(own[part] * np.clip(ratio ** (3.0 - 2.0 * share), 0.01, 100.0), 1e-6, _LARGEST)
+            new[part] = np.clip(own[part] * np.clip(ratio ** (3.0 - 2.0 * share), 0.01, 100.0), 1e-6, LARGEST)
     return new
 
 
 def _loadings(state: State) -> FloatArray:
-    """Preconditioned step in F, and the heads' spread taken into it (parameter expansion)."""
+    """Preconditioned step in F, and the heads' spread taken into it (parameter expansion).
+
+    Under the prior of F the second moment of the heads is ``1 + (d - k) / T``, not one, at the maximum.
+    """
     F = state.prior.loadings
     if not F.shape[1]:
         return F
@@ -318,9 +337,11 @@ def _loadings(state: State) -> FloatArray:
     preconditioner, strength = pooled_inverse(state)
     weighted = np.tensordot(strength, second, axes=1)
     target = F[1:] - preconditioner @ np.linalg.solve(weighted + _tiny(weighted), gradient.T).T
-    spread = second.mean(axis=0)
+    d, k = F[1:].shape
+    spread = second.mean(axis=0) / (1.0 + (d - k) / len(second))
     left, values, right = np.linalg.svd(target @ np.linalg.cholesky(spread + _tiny(spread)), full_matrices=False)
-    bounded = (left * np.minimum(values, np.sqrt(_LARGEST))) @ right
+    faint = np.sqrt(_FAINT * d / max(float(strength.mean()), 1e-300))
+    bounded = (left * np.clip(values, min(faint, np.sqrt(LARGEST)), np.sqrt(LARGEST))) @ right
     return np.concatenate((np.zeros((1, F.shape[1])), bounded))
 
 

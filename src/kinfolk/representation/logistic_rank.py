@@ -1,12 +1,17 @@
 """Fit logistic tasks at one rank, and choose the rank by log-loss inside the tasks or by the evidence."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from kinfolk._typing import FloatArray, IntArray
-from kinfolk.representation.logistic import Design, Prior, State, climb, find_mode, pooled_inverse
+from kinfolk._typing import BoolArray, FloatArray
+from kinfolk.base.laplace import averaged, laplace_posterior
+from kinfolk.posterior import GaussianPrior
+from kinfolk.representation.logistic import LARGEST, Design, Prior, State, climb, find_mode, pooled_inverse
 from kinfolk.tasks import TaskData
 
 _PATIENCE = 2  # ranks that may fail to improve before the path ends
+_WORTH = 2e-4  # share of the log-loss that a rank has to save
 _PATH_STEPS = 6  # of each rank on the path
 
 
@@ -39,7 +44,7 @@ def extend(state: State, n_directions: int = 1) -> Prior:
     heads = (scores**2).sum(axis=0) - information.sum(axis=0)  # sum of I_t^2 var + I_t, less I_t
     spread = np.maximum(heads, 0.1 * information.sum(axis=0)) / np.maximum((information**2).sum(axis=0), 1e-300)
     added = np.concatenate((np.zeros((1, directions.shape[1])), directions * np.sqrt(np.minimum(spread, 100.0))))
-    return Prior(prior.mean, np.concatenate((prior.loadings, added), axis=1), prior.own, prior.ridge)
+    return replace(prior, loadings=np.concatenate((prior.loadings, added), axis=1))
 
 
 def fit_rank(design: Design, rank: int, *, steps: int, tol: float) -> State:
@@ -50,33 +55,80 @@ def fit_rank(design: Design, rank: int, *, steps: int, tol: float) -> State:
     return climb(design, extend(state, rank), state.eta, steps=steps, tol=tol)
 
 
-def choose_rank(
-    data: TaskData, *, max_rank: int, n_splits: int, tol: float, generator: np.random.Generator
-) -> tuple[FloatArray, Prior | None]:
-    """Mean log-loss of each rank from 0 on, over held-out rows of all tasks; and a fold's prior of the best rank.
+@dataclass(frozen=True)
+class Choice:
+    """What cross-validation inside the tasks chose.
 
-    Rows of a fold are held out by a weight of zero. The path ends when ``_PATIENCE`` ranks in a row have not improved.
-    The scores are empty, and there is no prior, when there are too few rows to test any.
+    Attributes
+    ----------
+    scores : (ranks,) array
+        Mean log-loss of each rank from 0 on, over held-out rows of all tasks; empty when no row could be tested.
+    prior : Prior or None
+        One fold's prior of the choice, to start from.
+    averaging : bool
+        Whether probabilities averaged over the posterior had the lower loss, or those at the mode.
+    """
+
+    scores: FloatArray
+    prior: Prior | None
+    averaging: bool
+
+
+def choose_rank(data: TaskData, *, max_rank: int, n_splits: int, tol: float, generator: np.random.Generator) -> Choice:
+    """Choose the rank by log-loss on held-out rows, which have a weight of zero while a fold is fitted.
+
+    The path ends when ``_PATIENCE`` ranks in a row have not improved. At rank 0, own variances beyond the one of
+    largest evidence are tried too: where classes are nearly separated, Laplace's method takes what each task has of its
+    own for none.
     """
     fold = data.deal(n_splits, generator)
     used = [k for k in range(n_splits) if (fold == k).any()]
     if len(used) < 2:
-        return np.zeros(0), None
+        return Choice(np.zeros(0), None, True)
     whole = Design(data)
     folds = [whole.with_weights((fold != k).astype(float)) for k in used]
-    states = [_light(first_fit(part, tol=tol)) for part in folds]
-    best, scores = states[0][0], [_log_loss(whole, fold, used, states)]
-    while len(scores) <= max_rank and len(scores) - 1 - int(np.argmin(scores)) < _PATIENCE:
-        for i, part in enumerate(folds):
-            before = find_mode(part, *states[i], tol=tol)
-            states[i] = _light(climb(part, extend(before), before.eta, steps=_PATH_STEPS, tol=tol))
-        scores.append(_log_loss(whole, fold, used, states))
-        if scores[-1] == min(scores):
-            best = states[0][0]
-    return np.array(scores), best
+    held_out = [fold == k for k in used]
+    alone = [_light(first_fit(part, tol=tol)) for part in folds]
+    states = best = alone
+    scores, rank = [_log_loss(whole, held_out, [eta for _, eta in states])], 0
+    while len(scores) <= max_rank and len(scores) - 1 - rank < _PATIENCE:
+        states = [_next_rank(part, *state, tol=tol) for part, state in zip(folds, states, strict=True)]
+        scores.append(_log_loss(whole, held_out, [eta for _, eta in states]))
+        if scores[-1] < scores[rank] * (1.0 - _WORTH):
+            rank, best = len(scores) - 1, states
+    lowest, last, states, d = scores[rank], scores[0], alone, data.n_features
+    own = max(10.0 * float(np.mean([prior.own[1] for prior, _ in alone])), 1.0 / d)
+    while own <= LARGEST / d:
+        states = [_with_own(part, *state, own, tol=tol) for part, state in zip(folds, states, strict=True)]
+        score = _log_loss(whole, held_out, [eta for _, eta in states])
+        if score < lowest:
+            lowest, best = score, states
+        if score >= last:
+            break
+        last, own = score, 10.0 * own
+    odds = []
+    for part, rows, (prior, eta) in zip(folds, held_out, best, strict=True):
+        posterior = laplace_posterior(gaussian(prior), replace(data, weights=part.weights), eta)
+        odds.append(averaged(eta, np.where(rows, posterior.predictive_variance(data.X, data.codes), 0.0)))
+    return Choice(np.array(scores), best[0][0], _log_loss(whole, held_out, odds) <= lowest)
 
 
-def evidence_rank(data: TaskData, *, max_rank: int, tol: float) -> tuple[FloatArray, Prior]:
+def gaussian(prior: Prior) -> GaussianPrior:
+    """The prior of a task, the population taken as known."""
+    return GaussianPrior(prior.mean, prior.loadings, np.sqrt(prior.own), np.zeros((len(prior.mean), 0)))
+
+
+def _next_rank(design: Design, prior: Prior, eta: FloatArray, *, tol: float) -> tuple[Prior, FloatArray]:
+    before = find_mode(design, prior, eta, tol=tol)
+    return _light(climb(design, extend(before), before.eta, steps=_PATH_STEPS, tol=tol))
+
+
+def _with_own(design: Design, prior: Prior, eta: FloatArray, own: float, *, tol: float) -> tuple[Prior, FloatArray]:
+    variances = np.concatenate((prior.own[:1], np.full(len(prior.own) - 1, own)))
+    return _light(climb(design, replace(prior, own=variances, held=True), eta, steps=_PATH_STEPS, tol=tol))
+
+
+def evidence_rank(data: TaskData, *, max_rank: int, tol: float) -> Choice:
     """``-2 log L + [k (d - k) + k (k + 1) / 2 + 1] log T`` of each rank from 0 on, and the prior of the best rank."""
     design = Design(data)
     d = data.n_features
@@ -89,17 +141,16 @@ def evidence_rank(data: TaskData, *, max_rank: int, tol: float) -> tuple[FloatAr
         scores.append(-2.0 * state.value + freedom * np.log(data.n_tasks))
         if scores[-1] == min(scores):
             best = state
-    return np.array(scores), best.prior
+    return Choice(np.array(scores), best.prior, True)
 
 
 def _light(state: State) -> tuple[Prior, FloatArray]:
     return state.prior, state.eta
 
 
-def _log_loss(design: Design, fold: IntArray, used: list[int], states: list[tuple[Prior, FloatArray]]) -> float:
+def _log_loss(design: Design, held_out: list[BoolArray], odds: list[FloatArray]) -> float:
     total = weight = 0.0
-    for k, (_, eta) in zip(used, states, strict=True):
-        rows = fold == k
-        loss = np.logaddexp(0.0, (1.0 - 2.0 * design.y[rows]) * eta[rows])
+    for rows, each in zip(held_out, odds, strict=True):
+        loss = np.logaddexp(0.0, (1.0 - 2.0 * design.y[rows]) * each[rows])
         total, weight = total + float(design.weights[rows] @ loss), weight + float(design.weights[rows].sum())
     return total / weight

@@ -113,9 +113,9 @@ def check_regression_target(y: Any, *, name: str = "y") -> None:
         found = _classes_found(column)
         if found is not None:
             raise InputError(
-                f"The target {column.name!r} {found}: this is a classification problem, and kinfolk's "
-                "methods are regressions so far; its classifiers come later. Choose a target with measured "
-                "values, or use a classifier such as sklearn.linear_model.LogisticRegression."
+                f"The target {column.name!r} {found}: this is a classification problem, and this is for "
+                "regressions. Use SharedRepresentationClassifier (kinfolk fit --method "
+                "SharedRepresentationClassifier), or choose a target with measured values."
             )
 
 

@@ -1,0 +1,49 @@
+"""Classifiers on the command line."""
+
+import pandas as pd
+import pytest
+
+from kinfolk.cli import main
+from kinfolk.datasets import make_shared_classification
+
+
+@pytest.fixture
+def tables(tmp_path):
+    data = make_shared_classification(n_tasks=8, n_samples=25, n_features=3, rank=1, random_state=0)
+    frame = data.X.rename(columns={"task": "field"}).assign(mine=["yes" if y else "no" for y in data.y])
+    new = frame["field"] >= 6
+    frame[~new].to_csv(tmp_path / "old.csv", index=False)
+    frame[new].to_csv(tmp_path / "new.csv", index=False)
+    return str(tmp_path / "old.csv"), str(tmp_path / "new.csv"), frame[new]
+
+
+def test_fit_describe_predict_adapt(tables, tmp_path, capsys):
+    old, new, frame = tables
+    model, adapted = str(tmp_path / "m.kin"), str(tmp_path / "n.kin")
+    fit = ["fit", old, "--task", "field", "--target", "mine", "--save", model]
+    assert main([*fit, "--method", "SharedRepresentationClassifier"]) == 0
+    assert "6 tasks, 2 classes, 3 features; converged" in capsys.readouterr().out
+    assert main(["describe", model]) == 0
+    out = capsys.readouterr().out
+    assert "2: no, yes" in out
+    assert "rank_" in out
+    assert main(["predict", model, new]) == 2
+    assert "'6', '7'" in capsys.readouterr().err
+    assert main(["predict", model, new, "--unseen", "population", "--std"]) == 2
+    assert "has no --std" in capsys.readouterr().err
+    assert main(["adapt", model, new, "--target", "mine", "--save", adapted]) == 0
+    assert "2 new tasks, 8 in all" in capsys.readouterr().out
+    assert main(["predict", adapted, new, "-o", str(tmp_path / "p.csv")]) == 0
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert list(found.columns) == ["task", "prediction", "probability_no", "probability_yes"]
+    assert (found["prediction"] == frame["mine"].to_numpy()).mean() > 0.6
+    assert ((found["probability_yes"] > 0.5) == (found["prediction"] == "yes")).all()
+
+
+def test_a_regression_of_classes_names_the_classifier(tables, tmp_path, capsys):
+    old, *_ = tables
+    common = [old, "--task", "field", "--target", "mine"]
+    assert main(["fit", *common, "--method", "PooledRidge", "--save", str(tmp_path / "m.kin")]) == 2
+    assert "Use SharedRepresentationClassifier" in capsys.readouterr().err
+    assert main(["compare", *common]) == 2
+    assert "kinfolk fit --method SharedRepresentationClassifier" in " ".join(capsys.readouterr().err.split())
