@@ -19,6 +19,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from kinfolk import SharedRepresentationRegressor
 from kinfolk.datasets import make_shared_representation
 from kinfolk.representation.projection import variable_projection
+from kinfolk.representation.solve import by_evidence
 from kinfolk.tasks import TaskData
 
 RANK = 5
@@ -198,7 +199,7 @@ def cost(n_tasks, n_samples, n_features, repeats=3):
     model = SharedRepresentationRegressor(rank=RANK, task="task")
     made, moments = timed(data.moments, repeats)
     projected, _ = timed(lambda: variable_projection(moments, RANK), repeats)
-    solved, _ = timed(lambda: model._learn(moments, None), repeats)
+    solved, _ = timed(lambda: by_evidence(moments, RANK, max_rank=RANK), repeats)
     whole, _ = timed(lambda: model.fit(tasks.X, tasks.y), repeats)
     return made, projected, solved, whole
 
