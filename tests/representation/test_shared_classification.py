@@ -15,7 +15,8 @@ from kinfolk.datasets import load_watch, make_shared_classification
 from kinfolk.posterior import GaussianPrior
 from kinfolk.representation.logistic import Design, Prior, climb, find_mode
 from kinfolk.representation.logistic_rank import extend, first_fit
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 
 def classification_data(tasks, *, weights=None):

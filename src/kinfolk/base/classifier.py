@@ -18,7 +18,8 @@ from kinfolk.base.laplace import averaged, laplace_posterior, linear_predictor
 from kinfolk.exceptions import InputError
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 from kinfolk.validation import check_classes, check_table, check_weights, match_classes
 
 

@@ -14,7 +14,8 @@ from kinfolk.exceptions import InputError
 from kinfolk.representation.logistic import Design, climb
 from kinfolk.representation.logistic_rank import Choice, choose_rank, evidence_rank, fit_rank, gaussian
 from kinfolk.result import FitResult, Status
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 
 class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskClassifier):  # type: ignore[misc]
