@@ -13,7 +13,8 @@ from kinfolk import InputError, SharedRepresentationClassifier, TaskKFold
 from kinfolk.base.laplace import laplace_posterior
 from kinfolk.datasets import load_watch, make_shared_classification
 from kinfolk.posterior import GaussianPrior
-from kinfolk.representation.logistic import Design, Prior, climb, find_mode
+from kinfolk.representation.logistic import Design, Prior, find_mode
+from kinfolk.representation.logistic_climb import climb
 from kinfolk.representation.logistic_rank import extend, first_fit
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData

@@ -8,7 +8,13 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
 from kinfolk.exceptions import InputError
-from kinfolk.validation import check_regression_target, check_target, check_weights
+from kinfolk.validation import (
+    check_classes,
+    check_regression_target,
+    check_target,
+    check_weights,
+    match_classes,
+)
 
 
 def target(y, n_rows=3, allow_2d=True, allow_missing=False):
@@ -166,3 +172,60 @@ def test_no_weights_and_one_for_all():
 def test_bad_weights(weights, message):
     with pytest.raises(InputError, match=message):
         check_weights(weights, n_rows=3)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (["b", "a", "b"], ["a", "b"]),
+        ([3, 1, 3], [1, 3]),
+        ([2.0, 0.0, 2.0], [0.0, 2.0]),
+        ([True, False, True], [False, True]),
+        (pd.Series([True, False, True], dtype="boolean"), [False, True]),
+        (pd.Series([3, 1, 3], dtype="Int64"), [1, 3]),
+        (pd.Series(["b", "a", "b"], dtype="category"), ["a", "b"]),
+        (pd.Series([7, 5, 7], dtype="category"), [5, 7]),
+        (pl.Series(["b", "a", "b"]), ["a", "b"]),
+        (pl.Series(["b", "a", "b"], dtype=pl.Categorical), ["a", "b"]),
+        (np.array(["b", "a", "b"], dtype=object), ["a", "b"]),
+        (np.array([2, 1, 2], dtype=np.uint8), [1, 2]),
+    ],
+    ids=lambda value: str(value).replace("\n", " ")[:40],
+)
+def test_classes_are_sorted_and_every_row_knows_its_own(y, classes):
+    found, codes = check_classes(y, n_rows=3)
+    assert found.tolist() == classes
+    assert codes.tolist() == [1.0, 0.0, 1.0]
+    assert match_classes(y, found, n_rows=3).tolist() == [1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "requires y to be passed"),
+        (["a", "b"], "X has 3 rows, y has 2"),
+        (["a", "a", "a"], "at least two classes; y holds one class, a"),
+        (["a", None, "b"], r"missing classes in row 1"),
+        ([1.0, np.nan, 2.0], r"missing classes in row 1"),
+        ([1.0, np.inf, 2.0], r"infinity in row 1"),
+        ([0.5, 1.0, 2.5], r"continuous. y holds fractions in rows 0 \(0.5\), 2 \(2.5\)"),
+        (["a", 1, "b"], "Unknown label type: y holds other objects"),
+        (pd.to_datetime(["2020-01-01"] * 3), "Unknown label type: y holds dates or times"),
+        (np.ones((3, 2)), "one class per row"),
+    ],
+    ids=str,
+)
+def test_what_is_no_set_of_classes_is_refused(y, message):
+    with pytest.raises(InputError, match=message):
+        check_classes(y, n_rows=3)
+
+
+def test_rows_that_do_not_count_bring_no_class():
+    with pytest.raises(InputError, match="one class, a in the rows of positive weight"):
+        check_classes(["a", "b", "a"], n_rows=3, used=np.array([True, False, True]))
+
+
+@pytest.mark.parametrize("y", [["a", "c"], [0, 1], [True, False]], ids=str)
+def test_a_class_that_is_not_known_is_named(y):
+    with pytest.raises(InputError, match="classes that the model does not know"):
+        match_classes(y, np.array(["a", "b"], dtype=object), n_rows=2)

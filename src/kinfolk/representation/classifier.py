@@ -11,7 +11,8 @@ from kinfolk._typing import FloatArray
 from kinfolk.base import TaskClassifier
 from kinfolk.base.laplace import laplace_posterior
 from kinfolk.exceptions import InputError
-from kinfolk.representation.logistic import Design, climb
+from kinfolk.representation.logistic import Design
+from kinfolk.representation.logistic_climb import climb
 from kinfolk.representation.logistic_rank import Choice, choose_rank, evidence_rank, fit_rank, gaussian
 from kinfolk.result import FitResult, Status
 from kinfolk.scaling import Scaling
@@ -151,7 +152,8 @@ class SharedRepresentationClassifier(ClassNamePrefixFeaturesOutMixin, Transforme
         choice = Choice(np.zeros(0), None, True)
         if self.rank == "auto" and limit > 0:
             generator = np.random.default_rng(self.random_state)
-            choice = choose_rank(data, max_rank=limit, n_splits=self.n_splits, tol=1.0, generator=generator)
+            tol = max(1.0, 0.01 * data.n_tasks)
+            choice = choose_rank(data, max_rank=limit, n_splits=self.n_splits, tol=tol, generator=generator)
         elif self.rank == "bic" and limit > 0:
             choice = evidence_rank(data, max_rank=limit, tol=self.tol)
         design, start = Design(data), choice.prior

@@ -10,9 +10,7 @@ intercept of a task with one class is infinite. The population slopes have the p
 At the mode of the tasks' coefficients the model is, to second order, a Gaussian one: rows :math:`\sqrt{h_i} x_i`,
 :math:`h = p (1 - p)`, working responses :math:`\sqrt{h_i} (\eta_i + (y_i - p_i) / h_i)` and noise of variance one.
 What a task has of its own is integrated out of these rows,
-:math:`R_t \to (I + R_t \operatorname{diag}(s) R_t^\top)^{-1/2} R_t`, and one step in F (expectation maximisation with
-expanded parameters, preconditioned by the pooled information), m (Newton), s and g (MacKay's fixed points) follows in
-closed form; a step is halved while it lowers
+:math:`R_t \to (I + R_t \operatorname{diag}(s) R_t^\top)^{-1/2} R_t`. What is maximised (`logistic_climb`) is
 
 .. math:: \sum_t \bigl[\log p(y_t | \hat u_t) + \log N(\hat u_t; m, S) - \tfrac12 \log|H_t| \bigr]
           + \log N(m; 0, M) - \tfrac12 \log|H| , \qquad M = F F^\top + g I ,
@@ -24,17 +22,14 @@ it the scale is too large, and predictions are too sure, where rows are few: hea
 F are larger than those of new rows would be, their second moments by a factor of :math:`1 + (d - k) / T`.
 """
 
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from kinfolk._typing import FloatArray
 from kinfolk.tasks import TaskData, sum_by_task
-
-LARGEST = 100.0  # variance of the linear predictor beyond which classes are separated anyway
-_FAINT = 0.01  # share of a head that a task determines, below which its direction gets no fainter
-_NEGLIGIBLE = 1e-2  # coefficients' worth of freedom in all tasks together below which an own variance is none
 
 
 @dataclass(frozen=True)
@@ -67,11 +62,10 @@ class Prior:
 class Design:
     """Rows of all tasks with a leading one, and their classes as 0 and 1; a row of weight 0 is only predicted."""
 
-    def __init__(self, data: TaskData, weights: FloatArray | None = None) -> None:
+    def __init__(self, data: TaskData) -> None:
         self.rows = np.concatenate((np.ones((len(data.X), 1)), data.X), axis=1)
         self.y = data.y
-        given = np.ones(len(data.y)) if data.weights is None else data.weights
-        self.weights = given if weights is None else given * weights
+        self.weights = np.ones(len(data.y)) if data.weights is None else data.weights
         self.codes, self.offsets, self.n_tasks = data.codes, data.offsets, data.n_tasks
         self.counts = np.diff(data.offsets)
         self.longest = int(self.counts.max(initial=0))
@@ -79,8 +73,7 @@ class Design:
 
     def with_weights(self, keep: FloatArray) -> "Design":
         """The same rows, weighted by ``keep`` besides."""
-        other: Design = object.__new__(Design)
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         other.weights = self.weights * keep
         return other
 
@@ -232,119 +225,11 @@ def _log_population(prior: Prior, information: FloatArray) -> float:
 def _information(W: FloatArray, loadings: FloatArray, covariance: FloatArray) -> FloatArray:
     cross = W.transpose(0, 2, 1) @ (W @ loadings)
     lost: FloatArray = np.tensordot(cross @ covariance, cross, axes=((0, 2), (0, 2)))
-    return _total(W) - lost
+    return total(W) - lost
 
 
-def climb(design: Design, prior: Prior, eta: FloatArray, *, steps: int, tol: float) -> State:
-    """Turn between the modes of the tasks and a step in the population, until a step gains less than ``tol``."""
-    state, length, n_steps, settled = find_mode(design, prior, eta, tol=0.1 * tol), 1.0, 0, False
-    target, history = _step(state), [state.objective]
-    while n_steps < steps:
-        moved = find_mode(design, _between(state.prior, target, length), state.eta, tol=0.1 * tol)
-        n_steps += 1
-        gain = moved.objective - state.objective
-        if gain >= 0.0:
-            state, length = moved, min(1.0, 2.0 * length)
-            history.append(state.objective)
-            settled = gain < tol
-            target = _step(state)
-        else:
-            length *= 0.5
-            settled = length < 0.05
-        if settled:
-            break
-    return replace(state, n_steps=n_steps, settled=settled, history=tuple(history))
-
-
-def _between(old: Prior, new: Prior, length: float) -> Prior:
-    if length == 1.0:
-        return new
-    return Prior(
-        old.mean + length * (new.mean - old.mean),
-        old.loadings + length * (new.loadings - old.loadings),
-        np.where(new.own > 0.0, old.own ** (1.0 - length) * new.own**length, 0.0),
-        old.ridge ** (1.0 - length) * new.ridge**length,
-        old.held,
-    )
-
-
-def pooled_inverse(state: State) -> tuple[FloatArray, FloatArray]:
-    """Inverse ``P`` (d, d) of the tasks' mean information on the slopes, and each task's size of it (T,)."""
-    slopes = state.whitened[:, :, 1:]
-    total, strength = _total(slopes), (slopes**2).sum(axis=(1, 2))
-    floor = 1e-3 * max(float(np.trace(total)) / len(total), 1e-300)
-    return np.linalg.inv(total + floor * np.eye(len(total))) * strength.sum(), strength
-
-
-def _total(rows: FloatArray) -> FloatArray:
+def total(rows: FloatArray) -> FloatArray:
+    """Sum ``(D, D)`` of ``R_t' R_t`` over the tasks."""
     flat = rows.reshape(-1, rows.shape[2])
-    total: FloatArray = flat.T @ flat
-    return total
-
-
-def _step(state: State) -> Prior:
-    """The whole step from the modes of the tasks: population, loadings, own variances, ridge."""
-    prior, W = state.prior, state.whitened
-    d = len(prior.mean) - 1
-    # population: a Newton step
-    information, shrink = state.information, prior.mean_precision()
-    pulls = (state.left[:, None, :] @ W)[:, 0]
-    both = information + shrink
-    mean = prior.mean + np.linalg.solve(both, pulls.sum(axis=0) - shrink @ prior.mean)
-    # its ridge: MacKay's fixed point, |outside|^2 over the number of coefficients that the data determine
-    outside = shrink[1:, 1:] @ mean[1:]
-    determined = np.trace((shrink - shrink @ np.linalg.solve(both, shrink))[1:, 1:])
-    ridge = prior.ridge * float(outside @ outside) / max(float(determined), 1e-300)
-    ridge = float(np.clip(ridge, 1e-6, LARGEST))
-    return Prior(mean, _loadings(state), _own(state, pulls), ridge, prior.held) if d else prior
-
-
-def _own(state: State, pulls: FloatArray) -> FloatArray:
-    """MacKay's fixed point for the variances of intercepts and of what slopes have of their own.
-
-    It is slow where the data determine few of the coefficients, a share c of them: the ratio is taken to the power
-    3 - 2c.
-    """
-    W, own = state.whitened, state.prior.own
-    cross = W.transpose(0, 2, 1) @ (W @ state.prior.loadings)
-    information = (W**2).sum(axis=1) - ((cross @ state.covariance) * cross).sum(axis=2)
-    found, known = (pulls**2).sum(axis=0), np.maximum(information, 0.0).sum(axis=0)
-    new = own.copy()
-    for part in (slice(0, 1), slice(1, None))[: 1 if state.prior.held else 2]:
-        used = float(own[part] @ known[part])  # number of coefficients that the data determine
-        if used < _NEGLIGIBLE:
-            new[part] = 0.0
-        else:
-            ratio = float(found[part].sum()) / max(float(known[part].sum()), 1e-300)
-            share = min(used / (len(W) * len(own[part])), 1.0)
-            new[part] = np.clip(own[part] * np.clip(ratio ** (3.0 - 2.0 * share), 0.01, 100.0), 1e-6, LARGEST)
-    return new
-
-
-def _loadings(state: State) -> FloatArray:
-    """Preconditioned step in F, and the heads' spread taken into it (parameter expansion).
-
-    Under the prior of F the second moment of the heads is ``1 + (d - k) / T``, not one, at the maximum.
-    """
-    F = state.prior.loadings
-    if not F.shape[1]:
-        return F
-    W = state.whitened
-    second = state.heads[:, :, None] * state.heads[:, None, :] + state.covariance
-    cross = W.transpose(0, 2, 1) @ (W @ F)
-    pulled = ((state.pulled[:, None, :] @ W)[:, 0]).T @ state.heads
-    gradient = (np.tensordot(cross, second, axes=((0, 2), (0, 1))) - pulled)[1:]
-    preconditioner, strength = pooled_inverse(state)
-    weighted = np.tensordot(strength, second, axes=1)
-    target = F[1:] - preconditioner @ np.linalg.solve(weighted + _tiny(weighted), gradient.T).T
-    d, k = F[1:].shape
-    spread = second.mean(axis=0) / (1.0 + (d - k) / len(second))
-    left, values, right = np.linalg.svd(target @ np.linalg.cholesky(spread + _tiny(spread)), full_matrices=False)
-    faint = np.sqrt(_FAINT * d / max(float(strength.mean()), 1e-300))
-    bounded = (left * np.clip(values, min(faint, np.sqrt(LARGEST)), np.sqrt(LARGEST))) @ right
-    return np.concatenate((np.zeros((1, F.shape[1])), bounded))
-
-
-def _tiny(matrix: FloatArray) -> FloatArray:
-    size: FloatArray = 1e-10 * max(float(np.trace(matrix)), 1e-200) * np.eye(len(matrix))
-    return size
+    summed: FloatArray = flat.T @ flat
+    return summed

@@ -7,7 +7,8 @@ import numpy as np
 from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.base.laplace import averaged, laplace_posterior
 from kinfolk.posterior import GaussianPrior
-from kinfolk.representation.logistic import LARGEST, Design, Prior, State, climb, find_mode, pooled_inverse
+from kinfolk.representation.logistic import Design, Prior, State, find_mode
+from kinfolk.representation.logistic_climb import LARGEST, climb, pooled_inverse
 from kinfolk.tasks import TaskData
 
 _PATIENCE = 2  # ranks that may fail to improve before the path ends
