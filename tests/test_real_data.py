@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 import kinfolk
 from kinfolk.datasets import data_directory, load_ames, load_real
-from kinfolk.metrics import explained_variance_within
+from kinfolk.metrics import clustered_error, explained_variance_within
 from kinfolk.validation import encode_labels
 
 
@@ -44,6 +44,24 @@ def test_school_explained_variance_within_schools():
     assert found["PartialPoolingRegressor"] > found["IndependentRidge"] + 0.03
     assert found["PartialPoolingRegressor"] >= 0.283
     assert found["SharedRepresentationRegressor"] >= 0.283
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ames", *(pytest.param(name, marks=needs(name)) for name in ("computer_survey", "exam65", "school_ilea"))],
+)
+def test_the_shared_representation_is_never_worse_than_the_best_of_the_simpler_methods(name):
+    """By more than one paired standard error over tasks, with default settings."""
+    data = load_ames() if name == "ames" else load_real(name)
+    simpler = ["IndependentRidge", "PooledRidge", "PartialPoolingRegressor"]
+    found = kinfolk.compare(data.X, data.y, task=data.task, methods=[*simpler, "SharedRepresentationRegressor"])
+    table = found.methods.set_index("method")
+    best = table.loc[simpler, "loss"].idxmin()
+    y = np.asarray(data.y, dtype=float)[found.rows]
+    labels, codes = encode_labels(data.X[data.task].to_numpy())
+    loss = {method: (y - predicted) ** 2 for method, predicted in found.predictions.items()}
+    difference = loss["SharedRepresentationRegressor"] - loss[best]
+    assert difference.mean() <= clustered_error(difference, codes[found.rows], len(labels), None)
 
 
 @needs("radon")

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from kinfolk.base import TaskMoments, task_moments
     from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
     from kinfolk.io import load_model, read_table, save_model
     from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
@@ -33,6 +34,8 @@ _HOME = {
     "FewShotSplit": "selection",
     "TaskAware": "selection",
     "stack_tasks": "selection",
+    "task_moments": "base",
+    "TaskMoments": "base",
     "read_table": "io",
     "save_model": "io",
     "load_model": "io",
@@ -55,6 +58,8 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "FewShotSplit",
     "TaskAware",
     "stack_tasks",
+    "task_moments",
+    "TaskMoments",
     "read_table",
     "save_model",
     "load_model",

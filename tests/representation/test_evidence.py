@@ -8,8 +8,9 @@ from numpy.testing import assert_allclose
 
 from kinfolk.datasets import make_shared_representation, make_unrelated_tasks
 from kinfolk.representation.evidence import SharedModel, best_ridge
-from kinfolk.representation.fit import Fit, Study, fit_rank, start_of_rank
-from kinfolk.representation.own import best_own, coefficients, worth_looking
+from kinfolk.representation.fit import Fit, Study, first_fit, fit_rank, refine, start_of_rank
+from kinfolk.representation.own import best_own, coefficients, own_profile, worth_looking
+from kinfolk.representation.spectrum import Spectrum
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
 
@@ -32,7 +33,7 @@ def test_value_is_the_log_likelihood_of_the_centred_data():
     found, expected = [], []
     for own in (0.0, 0.3, 2.0):
         loadings = rng.normal(size=(6, 2)) * 0.5
-        state = SharedModel(moments, own, factor).weigh(loadings, 1.0)
+        state = SharedModel(moments, own, Spectrum.of(factor, None)).weigh(loadings, 1.0)
         prior_part = state.mean @ np.linalg.solve(np.eye(6) + loadings @ loadings.T, state.mean)
         quad, volume, freedom = prior_part, 0.0, moments.degrees_of_freedom
         for t in range(30):
@@ -54,9 +55,9 @@ def test_coefficients_are_the_posterior_means_given_population_and_loadings():
     moments = data.moments()
     factor = moments.factor()
     loadings = np.random.default_rng(2).normal(size=(6, 2))
-    state = SharedModel(moments, 0.4, factor).weigh(loadings, 0.5)
+    state = SharedModel(moments, 0.4, Spectrum.of(factor, None)).weigh(loadings, 0.5)
     omega = loadings @ loadings.T + 0.4 * np.eye(6)
-    for t, found in enumerate(coefficients(state, factor)):
+    for t, found in enumerate(coefficients(state, Spectrum.of(factor, None))):
         S, b = moments.primal()[t], moments.b[t]
         gain = np.linalg.inv(np.linalg.inv(omega) + S)
         assert_allclose(found, state.mean + gain @ (b - S @ state.mean), atol=1e-9)
@@ -113,6 +114,51 @@ def test_looking_for_own_variation_is_judged_by_score_and_information():
     assert looked == [False, True]
 
 
+PROFILE = np.array([0.1, 2.0, 0.0, 1.0, 0.5, 3.0])
+
+
+def test_with_a_profile_the_value_and_the_means_are_those_of_the_dense_prior():
+    data, _ = numbers()
+    study = Study(data.moments(), profile=PROFILE)
+    loadings = 0.5 * np.random.default_rng(2).normal(size=(6, 2))
+    values, dense = [], []
+    for own in (0.2, 1.5):
+        model = study.model(own)
+        fit = Fit(study, model, model.weigh(loadings, 1.0))
+        omega = loadings @ loadings.T + own * np.diag(PROFILE)
+        volume = 0.0
+        for t in range(30):
+            S, b = study.moments.primal()[t], study.moments.b[t]
+            expected = fit.state.mean + omega @ np.linalg.solve(np.eye(6) + S @ omega, b - S @ fit.state.mean)
+            assert_allclose(fit.slopes[t], expected, atol=1e-9)
+            volume += np.linalg.slogdet(np.eye(6) + S @ omega)[1]
+        values.append(fit.state.value + 0.5 * model.freedom * np.log(fit.state.noise))
+        dense.append(-0.5 * volume)
+    assert_allclose(values, dense)
+
+
+def test_the_profile_climbs_to_where_its_derivative_vanishes():
+    data = make_shared_representation(n_tasks=80, n_samples=30, n_features=6, rank=0, random_state=0)
+    X, codes = data.X.drop(columns="task").to_numpy(), data.X["task"].to_numpy()
+    truth = np.sqrt(PROFILE) * np.random.default_rng(1).normal(size=(80, 6))
+    study = Study(TaskData.build(X, data.y + (X * truth[codes]).sum(axis=1), codes, 80).moments())
+    plain = first_fit(study, tol=1e-6)
+    refined = refine(plain, rounds=20, tol=1e-6)
+    assert refined.state.value > plain.state.value + 0.5 * 5 * np.log(80)
+    found = refined.state.own * refined.study.profile * refined.noise
+    assert np.corrcoef(found, PROFILE)[0, 1] > 0.9
+    turned = own_profile(refined.model, refined.state, refined.study.profile)
+    large = found > 0.05 * found.max()
+    assert_allclose(turned[large], (refined.state.own * refined.study.profile)[large], rtol=0.05)
+
+
+def test_without_evidence_for_a_profile_every_coefficient_has_the_same_variance():
+    data = make_unrelated_tasks(n_tasks=30, n_samples=20, n_features=6, random_state=0)
+    X, codes = data.X.drop(columns="task").to_numpy(), data.X["task"].to_numpy()
+    fit = first_fit(Study(TaskData.build(X, data.y, codes, 30).moments()), tol=1e-4)
+    assert refine(fit, rounds=20, tol=1e-4) is fit
+
+
 def test_leverage_is_the_trace_of_the_hat_matrix():
     data, _ = numbers()
     study = Study(data.moments())
@@ -133,9 +179,9 @@ def test_best_own_is_at_its_maximum():
     rows = TaskData.build(data.X.drop(columns="task").to_numpy(), data.y, data.X["task"].to_numpy(), 30, scaling=units)
     moments = rows.moments()
     factor = moments.factor()
-    model = SharedModel(moments, 1.0, factor)
+    model = SharedModel(moments, 1.0, Spectrum.of(factor, None))
     state = model.weigh(rng.normal(size=(6, 1)), 1.0)
-    own, gain = best_own(model, factor, state)
+    own, gain = best_own(model, Spectrum.of(factor, None), state)
     assert gain > 0
     mean = state.mean
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kinfolk.tasks import Scaling, TaskData
+from kinfolk.scaling import Scaling
+from kinfolk.tasks import TaskData
 
 
 def draw(n_tasks, n, d, rank, *, noise=1.0, kappa=1.0, seed=0, features=None):

@@ -3,5 +3,6 @@
 from kinfolk.base.classifier import TaskClassifier
 from kinfolk.base.estimator import TaskEstimator
 from kinfolk.base.regressor import TaskRegressor
+from kinfolk.base.sums import TaskMoments, task_moments, unite
 
-__all__ = ["TaskClassifier", "TaskEstimator", "TaskRegressor"]
+__all__ = ["TaskClassifier", "TaskEstimator", "TaskMoments", "TaskRegressor", "task_moments", "unite"]

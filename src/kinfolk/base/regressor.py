@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -173,6 +174,14 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
         InputError
             A task is known already, or the model has no task column.
         """
+        return self._adapted(X, y, sample_weight, self._condition)
+
+    def _condition(self, data: TaskData) -> Posterior:
+        """Posterior of new tasks under the fitted prior."""
+        return self.result_.posterior.prior.condition(data.moments(), self._new_task_noise())
+
+    def _adapted(self, X: Any, y: Any, sample_weight: Any, learn: Callable[[TaskData], Posterior]) -> Self:
+        """A copy that also knows the tasks of these rows, as ``learn`` finds them."""
         check_is_fitted(self)
         if self.task is None:
             raise InputError("adapt needs a task column: this model was fitted with task=None.")
@@ -195,7 +204,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
             scaling=self._scaling,
         )
         fitted = self.result_.posterior
-        adapted = fitted.prior.condition(data.moments(), self._new_task_noise())
+        adapted = learn(data)
         new = copy.copy(self)
         new.tasks_ = np.concatenate((self.tasks_, labels))
         order = np.argsort(new.tasks_, kind="stable")

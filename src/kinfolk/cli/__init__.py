@@ -11,6 +11,7 @@ _COMMANDS = {
     "adapt": "teach a saved model new tasks from their few rows",
     "describe": "say what a model file holds",
     "datasets": "list the bundled tables, or write one to a file",
+    "reproduce": "measure the claims of a paper again, and say which of them hold",
 }
 
 

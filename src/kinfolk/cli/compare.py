@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kinfolk.cli._progress import with_progress
 from kinfolk.cli._table import add_table_arguments, read
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.selection import compare
 
     methods: Any = "all" if args.methods == "all" else [name.strip() for name in args.methods.split(",")]
-    comparison = _with_progress(
+    comparison = with_progress(
         lambda progress: compare(
             table.X,
             table.y,
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
             n_jobs=args.jobs,
             progress=progress,
             sample_weight=table.weights,
-        )
+        ),
+        "comparing",
     )
     _print(comparison)
     command = shlex.join(["kinfolk", *_words(args)])
@@ -91,21 +93,6 @@ def _words(args: argparse.Namespace) -> list[str]:
         if getattr(args, name) != default:
             words += [f"--{name}", str(getattr(args, name))]
     return [*words, *(["--drop-missing"] if args.drop_missing else [])]
-
-
-def _with_progress(job: Any) -> "Comparison":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("comparing", total=None)
-
-        def progress(done: int, total: int, what: str) -> None:
-            bar.update(line, completed=done, total=total, description=what)
-
-        comparison: Comparison = job(progress)
-        return comparison
 
 
 def _print(comparison: "Comparison") -> None:

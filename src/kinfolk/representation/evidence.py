@@ -5,7 +5,7 @@ Coefficients are :math:`w_t \sim N(\mu, \sigma^2 (F F^\top + \rho I))` with load
 
 What a task has of its own is integrated out first: with :math:`V_\rho = I + \rho X_t X_t^\top`, the rows
 :math:`V_\rho^{-1/2} X_t` and targets :math:`V_\rho^{-1/2} y_t` follow the model with :math:`\rho = 0`. In the
-spectral form of `Factor` that is an elementwise product, so one eigendecomposition serves every rank and every
+frame of `Spectrum` that is an elementwise product, so one eigendecomposition serves every rank and every
 :math:`\rho`; with :math:`\rho = 0` none is needed.
 
 The gradient in F is that of the E-step (Fisher's identity), with :math:`C_t` and :math:`h_t` the posterior covariance
@@ -24,9 +24,12 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from kinfolk._typing import FloatArray
-from kinfolk.tasks import NOISE_FLOOR, Factor, Moments
+from kinfolk.representation.spectrum import Spectrum
+from kinfolk.tasks import NOISE_FLOOR, Moments
 
 _RIDGE_BOUNDS = (1e-8, 1e4)  # of g
+_STRIDE = 3  # steps of L-BFGS between two metrics
+_FARTHEST = 1e3  # full steps that a line search may try at once
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,15 @@ class Climb:
     history: tuple[float, ...]
     moves: tuple[float, ...]
 
+    def then(self, further: "Climb") -> "Climb":
+        """The climb that goes on from where this one ended."""
+        return Climb(
+            further.state,
+            self.n_steps + further.n_steps,
+            self.history + further.history,
+            self.moves + further.moves,
+        )
+
 
 class SharedModel:
     """The centred data of all tasks with one ``rho`` integrated out.
@@ -111,27 +123,27 @@ class SharedModel:
     ----------
     moments : Moments
     own : float, default=0
-        rho; a positive one needs ``factor``.
-    factor : Factor, optional
-        Spectral square root of the moments.
+        rho; a positive one needs ``spectrum``.
+    spectrum : Spectrum, optional
+        The rows in the frame in which rho only rescales them.
     weights : (T,) array, optional
         How much each task counts in what all tasks share (default: 1).
     """
 
     def __init__(
-        self, moments: Moments, own: float = 0.0, factor: Factor | None = None, weights: FloatArray | None = None
+        self, moments: Moments, own: float = 0.0, spectrum: Spectrum | None = None, weights: FloatArray | None = None
     ) -> None:
         self.own, self.moments = own, moments
         self.weights = np.ones(moments.n_tasks) if weights is None else weights
         self.rows: FloatArray | None
         if own > 0.0:
-            assert factor is not None
-            damping = 1.0 / (1.0 + own * factor.values)
-            self.rows = np.sqrt(factor.values * damping)[:, :, None] * factor.directions
-            self.targets = np.sqrt(damping) * factor.targets
+            assert spectrum is not None
+            damping = 1.0 / (1.0 + own * spectrum.values)
+            self.rows = np.sqrt(damping)[:, :, None] * spectrum.rows
+            self.targets = np.sqrt(damping) * spectrum.targets
             self.b = (self.targets[:, None, :] @ self.rows)[:, 0]
-            self.yy = factor.rest + (self.targets**2).sum(axis=1)
-            self.rest = factor.rest
+            self.yy = spectrum.rest + (self.targets**2).sum(axis=1)
+            self.rest = spectrum.rest
             log_volume = -np.log(damping).sum(axis=1)
         else:
             self.b, self.yy, self.rows = moments.b, moments.yy, moments.rows
@@ -216,41 +228,58 @@ class SharedModel:
         )
 
     def climb(self, loadings: FloatArray, ridge: float, *, steps: int, tol: float) -> Climb:
-        """Preconditioned L-BFGS in the loadings, until a step gains less than ``tol``."""
-        d, k = loadings.shape
-        state = self.weigh(loadings, ridge)
-        if k == 0 or steps == 0:
-            return Climb(state, 0, (), ())
+        """L-BFGS in the loadings until a step gains less than ``tol``, its metric made anew every few steps."""
+        climb = Climb(self.weigh(loadings, ridge), 0, (), ())
+        while loadings.shape[1] and climb.n_steps < steps:
+            further = self._climb(climb.state, min(_STRIDE, steps - climb.n_steps), tol)
+            climb = climb.then(further)
+            if further.n_steps < _STRIDE:
+                break
+        return climb
+
+    def _climb(self, state: State, steps: int, tol: float) -> Climb:
+        r"""Preconditioned L-BFGS from a state.
+
+        Steps are :math:`F = F_0 + L_P Y L_E^{-1} + F_0 A / \sqrt{2 T}` with :math:`\sigma^2 P = L_P L_P^\top` and the
+        heads' second moments :math:`L_E L_E^\top`. Y turns the span; A changes the heads' covariance, about which T
+        tasks say :math:`2 T` whatever their rows say of the span.
+        """
+        loadings, (d, k) = state.loadings, state.loadings.shape
         rows = np.linalg.cholesky(self.preconditioner * state.noise)
         columns = np.linalg.inv(np.linalg.cholesky(state.second + tiny(state.second)))
-        seen = {"last": state, "best": state}
-        # the first step of L-BFGS has length one: in these units that is the full preconditioned step
-        rows = rows * max(float(np.linalg.norm(rows.T @ state.gradient @ columns.T)), 1e-300)
+        stretch = loadings / np.sqrt(2.0 * max(float(self.weights.sum()), 1.0))
+        best, span = state, np.linalg.qr(loadings)[0]
         history: list[float] = []
         moves: list[float] = []
-        span = np.linalg.qr(loadings)[0]
+
+        def slope(at: State) -> FloatArray:
+            return -np.concatenate(((rows.T @ at.gradient @ columns.T).ravel(), (stretch.T @ at.gradient).ravel()))
+
+        # the first step of L-BFGS has length one: in these units that is the full preconditioned step
+        unit = max(float(np.linalg.norm(slope(state))), 1e-300)
 
         def loss(flat: FloatArray) -> tuple[float, FloatArray]:
-            known = not history and np.array_equal(flat, start)  # the first question is where it starts
-            found = state if known else self.weigh(rows @ flat.reshape(d, k) @ columns, ridge)
-            seen["last"] = found
-            if found.value > seen["best"].value:
-                seen["best"] = found
-            return -found.value, -(rows.T @ found.gradient @ columns.T).ravel()
+            nonlocal best
+            if float(np.linalg.norm(flat)) > _FARTHEST:  # where the likelihood is unbounded a line search runs away
+                return -state.value + self.freedom * float(flat @ flat), 2.0 * self.freedom * flat
+            turn, size = unit * flat[: d * k].reshape(d, k), unit * flat[d * k :].reshape(k, k)
+            # the first question is where it starts
+            found = self.weigh(loadings + rows @ turn @ columns + stretch @ size, state.ridge) if flat.any() else state
+            if found.value > best.value:
+                best = found
+            return -found.value, unit * slope(found)
 
         def after_step(_: FloatArray) -> None:
             nonlocal span
-            here = np.linalg.qr(seen["best"].loadings)[0]
-            outside = here - span @ (span.T @ here)
-            moves.append(float(np.linalg.norm(outside, 2)))
-            history.append(seen["best"].value)
+            here = np.linalg.qr(best.loadings)[0]
+            moves.append(float(np.linalg.norm(here - span @ (span.T @ here), 2)))
+            history.append(best.value)
             span = here
 
-        start = (np.linalg.solve(rows, loadings) @ np.linalg.inv(columns)).ravel()
         ftol = tol / max(abs(state.value), 1.0)
         options = {"maxiter": steps, "maxfun": 2 * steps + 5, "ftol": ftol, "gtol": 1e-10}
-        end = minimize(loss, start, jac=True, method="L-BFGS-B", callback=after_step, options=options)
-        return Climb(seen["best"], int(end.nit), tuple(history), tuple(moves))
+        end = minimize(loss, np.zeros(d * k + k * k), jac=True, method="L-BFGS-B", callback=after_step, options=options)
+        return Climb(best, int(end.nit), tuple(history), tuple(moves))
 
 
 def _population_root(loadings: FloatArray, ridge: float) -> FloatArray:

@@ -1,15 +1,18 @@
 """Fit the shared representation by evidence at one rank, and go from one rank to the next."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.representation.evidence import SharedModel, State, best_ridge, extend, spectral_directions, tiny
-from kinfolk.representation.own import best_own, coefficients, leverage, worth_looking
+from kinfolk.representation.own import best_own, coefficients, leverage, own_profile, worth_looking
+from kinfolk.representation.spectrum import Spectrum
 from kinfolk.tasks import Factor, Moments
+
+_PROFILE_TURNS = 10  # of the fixed point; it settles in fewer where the profile matters
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,30 @@ class Study:
     moments : Moments
     weights : (T,) array or None
         How much each task counts in what all tasks share (None: 1).
+    profile : (d,) array or None
+        Variance of what tasks have of their own, coefficient by coefficient, relative to rho (None: 1).
+    known : Factor or None
+        Spectral square root of the moments, where it has been made already.
     """
 
     moments: Moments
     weights: FloatArray | None = None
+    profile: FloatArray | None = None
+    known: Factor | None = None
 
     @cached_property
     def factor(self) -> Factor:
         """Spectral square root of the moments; only made where tasks have something of their own."""
-        return self.moments.factor()
+        return self.moments.factor() if self.known is None else self.known
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The rows in the frame in which rho only rescales them."""
+        return Spectrum.of(self.factor, self.profile)
 
     def model(self, own: float) -> SharedModel:
         """The data with rho integrated out."""
-        return SharedModel(self.moments, own, self.factor if own > 0.0 else None, self.weights)
+        return SharedModel(self.moments, own, self.spectrum if own > 0.0 else None, self.weights)
 
 
 @dataclass(frozen=True)
@@ -70,12 +84,12 @@ class Fit:
     @property
     def slopes(self) -> FloatArray:
         """Posterior mean slopes ``(T, d)``."""
-        return coefficients(self.state, self.study.factor if self.state.own > 0.0 else None)
+        return coefficients(self.state, self.study.spectrum if self.state.own > 0.0 else None)
 
     @property
     def leverage(self) -> FloatArray:
         """Degrees of freedom ``(T,)`` that each task's coefficients use, the trace of its hat matrix."""
-        return leverage(self.model, self.state, self.study.factor if self.state.own > 0.0 else None)
+        return leverage(self.model, self.state, self.study.spectrum if self.state.own > 0.0 else None)
 
 
 def fit_rank(study: Study, loadings: FloatArray, own: float, ridge: float, *, rounds: int, tol: float) -> Fit:
@@ -96,7 +110,7 @@ def fit_rank(study: Study, loadings: FloatArray, own: float, ridge: float, *, ro
         n_steps, history, moves = n_steps + climb.n_steps, history + climb.history, moves + climb.moves
         loadings, gain = state.loadings, 0.0
         if own > 0.0 or (not looked and worth_looking(model, state)):
-            own, gain = best_own(model, study.factor, state)
+            own, gain = best_own(model, study.spectrum, state)
         looked = True
         ridge, more = best_ridge(state)
         settled = gain + more < enough
@@ -124,6 +138,39 @@ def ranks(study: Study, *, rounds: int, tol: float) -> Iterator[Fit]:
     while True:
         yield fit
         fit = next_fit(fit, rounds=rounds, tol=tol)
+
+
+def refine(fit: Fit, *, rounds: int, tol: float) -> Fit:
+    """Give what tasks have of their own a variance for each coefficient, where the evidence is for it.
+
+    That is where the log likelihood rises by more than ``(d - 1) / 2 log T`` (the information criterion); a profile
+    that the fit has already is only estimated again.
+    """
+    if fit.state.own == 0.0:
+        return fit
+    price = 0.0 if fit.study.profile is not None else profile_price(fit.study)
+    study, model, state = fit.study, fit.model, fit.state
+    for _ in range(_PROFILE_TURNS):
+        turned = own_profile(model, state, study.spectrum.profile)
+        own = float(turned.mean())
+        study = replace(study, profile=turned / own, known=study.factor)
+        model = study.model(own)
+        state = model.weigh(state.loadings, state.ridge)
+    refined = fit_rank(study, state.loadings, own, state.ridge, rounds=rounds, tol=tol)
+    return refined if refined.state.value > fit.state.value + price else fit
+
+
+def own_gain(fit: Fit) -> float:
+    """Log likelihood that what tasks have of their own brings at this fit."""
+    if fit.state.own == 0.0:
+        return 0.0
+    without = fit.study.model(0.0).weigh(fit.state.loadings, fit.state.ridge)
+    return fit.state.value - without.value
+
+
+def profile_price(study: Study) -> float:
+    """Log likelihood that a variance for each coefficient has to bring, ``(d - 1) / 2 log T``."""
+    return 0.5 * (study.moments.n_features - 1) * float(np.log(study.moments.n_tasks))
 
 
 def start_of_rank(study: Study, rank: int, *, robust: bool = False) -> tuple[FloatArray, float, float]:

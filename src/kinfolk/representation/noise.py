@@ -14,31 +14,27 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 from kinfolk._typing import FloatArray
-from kinfolk.representation.fit import Fit
-from kinfolk.representation.rank import squared_error
 
 _FEW = 0.5  # degrees of freedom below which a task's residuals say nothing of its noise
 
 
-def task_precision(fit: Fit, precision: FloatArray) -> FloatArray:
+def task_precision(rss: FloatArray, freedom: FloatArray) -> FloatArray:
     """Precision of each task's noise ``(T,)``, relative to the geometric mean over tasks.
 
     Parameters
     ----------
-    fit : Fit
-        Made with the rows of task t counted ``precision[t]`` times.
-    precision : (T,) array
+    rss : (T,) array
+        Residual sums of squares.
+    freedom : (T,) array
+        Degrees of freedom that are left in each.
     """
-    moments = fit.study.moments
-    centred = moments.y_mean - (moments.x_mean * fit.slopes).sum(axis=1)
-    rss = squared_error(moments, fit.slopes, centred) / precision
-    freedom = moments.n - 1.0 - fit.leverage
     told = (freedom > _FEW) & (rss > 0.0)
     if told.sum() < 2:
-        return np.ones(moments.n_tasks)
+        return np.ones(len(rss))
     f0, s0 = squeeze(rss[told] / freedom[told], freedom[told])
-    used = np.where(told, freedom, 0.0)
-    variance = np.full(moments.n_tasks, s0) if np.isinf(f0) else (f0 * s0 + np.where(told, rss, 0.0)) / (f0 + used)
+    if np.isinf(f0):
+        return np.ones(len(rss))
+    variance = (f0 * s0 + np.where(told, rss, 0.0)) / (f0 + np.where(told, freedom, 0.0))
     return np.asarray(np.exp(np.mean(np.log(variance))) / variance)
 
 

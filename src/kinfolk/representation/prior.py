@@ -25,6 +25,8 @@ def prior_of(fit: Fit, loadings: FloatArray, noise: float, center: float, varian
     d, k = loadings.shape
     scale = np.full(d + 1, np.sqrt(noise * state.own))
     scale[0] = 0.0
+    if fit.study.profile is not None:
+        scale[1:] *= np.sqrt(fit.study.profile)
     mean_factor = np.zeros((d + 1, d + k + 1))
     heard = max(float((moments.n > 0).sum()), 1.0)
     mean_factor[0, 0] = np.sqrt((variance + noise * float(np.mean(1.0 / np.maximum(moments.n, 1.0)))) / heard)

@@ -72,6 +72,7 @@ def cross_validate(
     capped : bool, default=False
         A task's mean error counts as at most five times the median one, so that outlier tasks have no say.
     """
+    max_rank = min(identified_rank(part, max_rank) for part in folds.training)
     n_rows = np.sum([rows.n for rows in folds.held_out], axis=0)
     best: list[R] = []
     scores: list[float] = []
@@ -108,21 +109,39 @@ def squared_error(rows: Moments, slopes: FloatArray, offsets: FloatArray) -> Flo
     return total
 
 
-def marginal_bic(path: Iterator[Fit], max_rank: int) -> tuple[FloatArray, Fit]:
-    r"""Information criterion of each rank from 0 on, and the fit of the smallest.
+def criterion(fit: Fit) -> float:
+    r"""Bayesian information criterion with the heads integrated out.
 
     .. math:: -2 \log L + (k (d - k) + k (k + 1) / 2 + 1) \log T
 
-    with the heads integrated out of L (never the least-squares fit, whose likelihood always grows with k). The path
-    ends when ``_PATIENCE`` ranks in a row have not improved.
+    Never that of the least-squares fit, whose likelihood always grows with k.
+    """
+    d, k = fit.state.loadings.shape
+    n_parameters = k * (d - k) + k * (k + 1) / 2 + 1
+    return float(-2.0 * fit.state.value + n_parameters * np.log(fit.study.moments.n_tasks))
+
+
+def identified_rank(moments: Moments, max_rank: int) -> int:
+    """The largest rank, at most ``max_rank``, whose ``k (d + T - k)`` free numbers are no more than the rows.
+
+    Beyond it the likelihood grows without bound: loadings can be found that explain every row.
+    """
+    d, n_tasks = moments.n_features, int((moments.n > 0).sum())
+    ranks = np.arange(max_rank + 1)
+    fits = ranks * (d + n_tasks - ranks) <= moments.degrees_of_freedom
+    return int(ranks[fits].max(initial=0))
+
+
+def marginal_bic(path: Iterator[Fit], max_rank: int) -> tuple[FloatArray, Fit]:
+    """Information criterion of each rank from 0 on, and the fit of the smallest.
+
+    The path ends when ``_PATIENCE`` ranks in a row have not improved.
     """
     fits: list[Fit] = []
     scores: list[float] = []
     for fit in islice(path, max_rank + 1):
-        d, k = fit.state.loadings.shape
-        n_parameters = k * (d - k) + k * (k + 1) / 2 + 1
         fits.append(fit)
-        scores.append(-2.0 * fit.state.value + n_parameters * np.log(len(fit.slopes)))
+        scores.append(criterion(fit))
         if len(scores) - 1 - int(np.argmin(scores)) >= _PATIENCE:
             break
     return np.array(scores), fits[int(np.argmin(scores))]

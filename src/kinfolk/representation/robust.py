@@ -59,7 +59,8 @@ def downweight(fit: Fit, *, rounds: int = 2, tol: float) -> tuple[Fit, FloatArra
         weights = np.where(scores <= limit, 1.0, (limit / np.maximum(scores, limit)) ** 4)
         if fit.study.weights is not None and np.allclose(weights, fit.study.weights, atol=1e-3):
             break
-        fit = fit_rank(Study(moments, weights), state.loadings, state.own, state.ridge, rounds=rounds, tol=tol)
+        study = replace(fit.study, weights=weights)
+        fit = fit_rank(study, state.loadings, state.own, state.ridge, rounds=rounds, tol=tol)
     return fit, outlier_scores(moments, fit.state.loadings, fit.state.mean)
 
 

@@ -1,16 +1,28 @@
 """The evidence method from moments to a result: noise, rank, loadings, variances, outlier tasks, posterior."""
 
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.representation.fit import Fit, Study, first_fit, fit_rank, ranks, start_of_rank
+from kinfolk.representation.fit import (
+    Fit,
+    Study,
+    first_fit,
+    fit_rank,
+    own_gain,
+    profile_price,
+    ranks,
+    refine,
+    start_of_rank,
+)
 from kinfolk.representation.intercepts import intercepts
 from kinfolk.representation.noise import task_precision
+from kinfolk.representation.own import WORTH
 from kinfolk.representation.prior import prior_of
-from kinfolk.representation.rank import Folds, cross_validate, marginal_bic
+from kinfolk.representation.rank import Folds, criterion, cross_validate, identified_rank, marginal_bic, squared_error
 from kinfolk.representation.robust import downweight, is_outlier, outlier_posterior, outlier_scores, robust_ranks
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import Moments
@@ -53,34 +65,57 @@ def by_evidence(
     """
     precision: FloatArray = np.ones(moments.n_tasks)
     if per_task_noise:
-        precision = task_precision(first_fit(Study(moments), tol=_ROUGH), precision)
+        precision = _precision(first_fit(Study(moments), tol=_ROUGH), moments)
     study = Study(moments.precise(precision) if per_task_noise else moments)
-    scores, loadings, own, ridge = _start(study, rank, max_rank, precision, robust)
-    fit = fit_rank(study, loadings, own, ridge, rounds=max_iter, tol=tol)
+    scores: FloatArray = np.zeros(0)
+    if isinstance(rank, Integral):
+        fit = fit_rank(study, *start_of_rank(study, int(rank), robust=robust), rounds=max_iter, tol=tol)
+    else:
+        scores, start, profile = _choose(study, rank, max_rank, precision, robust)
+        fit = _again(replace(study, profile=profile), start, max_iter, tol)
+    fit = refine(fit, rounds=max_iter, tol=tol)
     for _ in range(2 if per_task_noise else 0):
-        precision = task_precision(fit, precision)
-        fit = _again(Study(moments.precise(precision)), fit, max_iter, tol)
+        precision = _precision(fit, moments)
+        fit = _again(Study(moments.precise(precision), profile=fit.study.profile), fit, max_iter, tol)
     if robust:
         fit, _ = downweight(fit, rounds=max_iter, tol=tol)
     return _result(fit, moments, precision, scores, robust=robust)
 
 
-def _start(
+def _precision(fit: Fit, moments: Moments) -> FloatArray:
+    """Precision of each task's noise from the residuals of a fit (whose squares may have been weighted)."""
+    centred = moments.y_mean - (moments.x_mean * fit.slopes).sum(axis=1)
+    return task_precision(squared_error(moments, fit.slopes, centred), moments.n - 1.0 - fit.leverage)
+
+
+def _choose(
     study: Study, rank: Folds | str | int | None, max_rank: int, precision: FloatArray, robust: bool
-) -> tuple[FloatArray, FloatArray, float, float]:
-    """Scores of the ranks that were tried; loadings, rho and g from which the final fit climbs."""
+) -> tuple[FloatArray, Fit, FloatArray | None]:
+    """Scores of the ranks that were tried, a fit to start from, and the profile of what tasks have of their own.
+
+    The path of ranks is walked with the same variance for every coefficient. Where tasks turn out to have something of
+    their own, and a variance for each coefficient is worth its price at rank 0, it is walked once more with those, and
+    the information criterion chooses.
+    """
     path = partial(robust_ranks if robust else ranks, rounds=2, tol=_ROUGH)
-    if isinstance(rank, Integral):
-        return np.zeros(0), *start_of_rank(study, int(rank), robust=robust)
-    if isinstance(rank, Folds):
-        paths = [path(Study(part.precise(precision))) for part in rank.training]
-        scores, fits = cross_validate(paths, rank, max_rank, precision=precision, capped=robust)
-        fit = fits[0]
-    elif rank == "bic":
-        scores, fit = marginal_bic(path(study), max_rank)
-    else:
-        scores, fit = np.zeros(0), first_fit(study, tol=_ROUGH)
-    return scores, fit.state.loadings, fit.state.own, fit.state.ridge
+
+    def walk(profile: FloatArray | None) -> tuple[FloatArray, Fit]:
+        if isinstance(rank, Folds):
+            paths = [path(Study(part.precise(precision), profile=profile)) for part in rank.training]
+            scores, fits = cross_validate(paths, rank, max_rank, precision=precision, capped=robust)
+            return scores, fits[0]
+        return marginal_bic(path(replace(study, profile=profile)), identified_rank(study.moments, max_rank))
+
+    if rank is None:
+        return np.zeros(0), first_fit(study, tol=_ROUGH), None
+    scores, fit = walk(None)
+    if own_gain(fit) > WORTH:
+        profile = refine(first_fit(study, tol=_ROUGH), rounds=2, tol=_ROUGH).study.profile
+        if profile is not None:
+            other_scores, other = walk(profile)
+            if criterion(other) + 2.0 * profile_price(study) < criterion(fit):
+                return other_scores, other, profile
+    return scores, fit, None
 
 
 def _again(study: Study, fit: Fit, max_iter: int, tol: float) -> Fit:
