@@ -195,6 +195,12 @@ class Posterior:
             variance[rows] = ((U[rows] @ self.covariance[t]) * U[rows]).sum(axis=1)
         return np.maximum(variance, 0.0)
 
+    def take(self, tasks: IntArray) -> "Posterior":
+        """Some of the tasks, in the order given."""
+        return Posterior(
+            self.mean[tasks], self.noise_variance[tasks], self.prior, given_covariance=self.covariance[tasks]
+        )
+
     def extend(self, other: "Posterior") -> "Posterior":
         """These tasks followed by those of ``other`` (the same prior)."""
         return Posterior(

@@ -64,6 +64,8 @@ def test_least_squares_choose_their_rank_and_know_new_tasks():
     model = fitted(X[known], y[known], "auto", method="projection")
     assert model.rank_ == 3
     adapted = model.adapt(X[~known], y[~known])
+    assert adapted.heads_.shape == (60, 3)
+    assert_allclose(adapted.heads_[:50], model.heads_)
     assert error(adapted, coef, slice(50, None)) < 0.3 * (coef[50:] ** 2).sum(axis=1).mean()
     assert (model.predict(X[known], return_std=True)[1] > 0).all()
 

@@ -1,22 +1,18 @@
 """The scikit-learn face that all classification methods share: fit, predict, adapt and score are written once, here."""
 
-import copy
-import warnings
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
-from kinfolk.base.estimator import TaskEstimator, lay_out, listed
+from kinfolk.base.estimator import TaskEstimator, lay_out
 from kinfolk.base.laplace import averaged, laplace_posterior, linear_predictor
-from kinfolk.exceptions import InputError
-from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
@@ -97,13 +93,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         results = [self._solve(replace(data, y=(data.y == c).astype(float))) for c in self._positive()]
         self._publish(results, scaling)
         for result in results:
-            if not result.status.ok:
-                warnings.warn(
-                    f"{type(self).__name__} {result.status.value} ({result.n_iter} iterations); "
-                    "its estimates are usable but not final: raise max_iter or loosen tol.",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
+            self._warn_unless_settled(result)
         return self
 
     def decision_function(self, X: Any) -> FloatArray:
@@ -194,38 +184,18 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         InputError
             A task is known already, a class is not, or the model has no task column.
         """
-        check_is_fitted(self)
-        if self.task is None:
-            raise InputError("adapt needs a task column: this model was fitted with task=None.")
-        table = self._read(X)
-        target = match_classes(y, self.classes_, n_rows=len(table.features))
-        weights = check_weights(sample_weight, n_rows=len(target))
-        labels, rows, target, codes = lay_out(table, target, weights)
-        known = np.isin(labels, self.tasks_)
-        if known.any():
-            raise InputError(
-                f"adapt got rows of tasks that the model knows already: {listed(labels[known])}. "
-                "Give only new tasks, or fit again with all rows."
-            )
-        weights = None if weights is None else weights[rows]
-        data = TaskData.build(table.features[rows], target, codes, len(labels), weights=weights, scaling=self._scaling)
-        new = copy.copy(self)
-        new.tasks_ = np.concatenate((self.tasks_, labels))
-        order = np.argsort(new.tasks_, kind="stable")
-        new.tasks_ = new.tasks_[order]
+        labels, data = self._new_tasks(X, sample_weight, partial(self._known_classes, y))
+        new, order = self._joined_by(labels)
         results = []
         for c, result in zip(self._positive(), self._results, strict=True):
             positive = replace(data, y=(data.y == c).astype(float))
-            joined = result.posterior.extend(laplace_posterior(result.posterior.prior, positive))
-            posterior = Posterior(
-                joined.mean[order],
-                joined.noise_variance[order],
-                joined.prior,
-                given_covariance=joined.covariance[order],
-            )
-            results.append(replace(result, posterior=posterior))
+            learned = laplace_posterior(result.posterior.prior, positive)
+            results.append(replace(result, posterior=result.posterior.extend(learned).take(order)))
         new._publish(results, self._scaling)
         return new
+
+    def _known_classes(self, y: Any, n_rows: int) -> FloatArray:
+        return match_classes(y, self.classes_, n_rows=n_rows)
 
     @property
     def n_iter_(self) -> int:

@@ -1,17 +1,22 @@
 """What regressors and classifiers share: reading tables, telling tasks apart, refusing tasks never seen."""
 
+import copy
+import warnings
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.result import FitResult
+from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
-from kinfolk.validation import Table, check_seen, check_table, encode_labels, match_labels
+from kinfolk.validation import Table, check_seen, check_table, check_weights, encode_labels, match_labels
 
 _COMMON = (
     "tasks_",
@@ -45,6 +50,8 @@ class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn i
     standardize: bool
     unseen: str
     result_: Any
+    tasks_: LabelArray
+    _scaling: Scaling
 
     @abstractmethod
     def _solve(self, data: TaskData) -> FitResult:
@@ -59,6 +66,44 @@ class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn i
         """Names of the attributes that this method's own fit sets, beside those of every method."""
         common = set(_COMMON)
         return [name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in common]
+
+    def _warn_unless_settled(self, result: FitResult) -> None:
+        if not result.status.ok:
+            warnings.warn(
+                f"{type(self).__name__} {result.status.value} ({result.n_iter} iterations); "
+                "its estimates are usable but not final: raise max_iter or loosen tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _new_tasks(
+        self, X: Any, sample_weight: Any, read_target: Callable[[int], FloatArray]
+    ) -> tuple[LabelArray, TaskData]:
+        """Labels and rows of tasks that the model does not know; ``read_target`` gives the target of n rows."""
+        check_is_fitted(self)
+        if self.task is None:
+            raise InputError("adapt needs a task column: this model was fitted with task=None.")
+        table = self._read(X)
+        target = read_target(len(table.features))
+        weights = check_weights(sample_weight, n_rows=len(target))
+        labels, rows, target, codes = lay_out(table, target, weights)
+        known = np.isin(labels, self.tasks_)
+        if known.any():
+            raise InputError(
+                f"adapt got rows of tasks that the model knows already: {listed(labels[known])}. "
+                "Give only new tasks, or fit again with all rows."
+            )
+        weights = None if weights is None else weights[rows]
+        data = TaskData.build(table.features[rows], target, codes, len(labels), weights=weights, scaling=self._scaling)
+        return labels, data
+
+    def _joined_by(self, labels: LabelArray) -> tuple[Self, IntArray]:
+        """A copy that knows these tasks too, and the order that sorts all labels."""
+        new = copy.copy(self)
+        tasks = np.concatenate((self.tasks_, labels))
+        order = np.argsort(tasks, kind="stable")
+        new.tasks_ = tasks[order]
+        return new, order
 
     def _check_parameters(self) -> None:
         if self.unseen not in ("raise", "population"):

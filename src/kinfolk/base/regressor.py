@@ -1,20 +1,18 @@
 """The scikit-learn face that all regression methods share: fit, predict, adapt and score are written once, here."""
 
-import copy
-import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, Self, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray
-from kinfolk.base.estimator import TaskEstimator, lay_out, listed
-from kinfolk.exceptions import InputError
+from kinfolk.base.estimator import TaskEstimator, lay_out
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
@@ -96,13 +94,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
         self.feature_names_ = list(table.feature_names)
         result = self._solve(data)
         self._publish(result, data.scaling)
-        if not result.status.ok:
-            warnings.warn(
-                f"{type(self).__name__} {result.status.value} ({result.n_iter} iterations); "
-                "its estimates are usable but not final: raise max_iter or loosen tol.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._warn_unless_settled(result)
         return self
 
     @overload
@@ -182,44 +174,10 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
 
     def _adapted(self, X: Any, y: Any, sample_weight: Any, learn: Callable[[TaskData], Posterior]) -> Self:
         """A copy that also knows the tasks of these rows, as ``learn`` finds them."""
-        check_is_fitted(self)
-        if self.task is None:
-            raise InputError("adapt needs a task column: this model was fitted with task=None.")
-        table = self._read(X)
-        target = check_target(y, n_rows=len(table.features), allow_2d=False, allow_missing=False)
-        weights = check_weights(sample_weight, n_rows=len(target))
-        labels, rows, target, codes = lay_out(table, target, weights)
-        known = np.isin(labels, self.tasks_)
-        if known.any():
-            raise InputError(
-                f"adapt got rows of tasks that the model knows already: {listed(labels[known])}. "
-                "Give only new tasks, or fit again with all rows."
-            )
-        data = TaskData.build(
-            table.features[rows],
-            target,
-            codes,
-            len(labels),
-            weights=None if weights is None else weights[rows],
-            scaling=self._scaling,
-        )
-        fitted = self.result_.posterior
-        adapted = learn(data)
-        new = copy.copy(self)
-        new.tasks_ = np.concatenate((self.tasks_, labels))
-        order = np.argsort(new.tasks_, kind="stable")
-        new.tasks_ = new.tasks_[order]
-        joined = fitted.extend(adapted)
-        posterior = Posterior(
-            joined.mean[order],
-            joined.noise_variance[order],
-            joined.prior,
-            given_covariance=joined.covariance[order],
-        )
-        result = FitResult(
-            posterior, self.result_.status, self.result_.n_iter, self.result_.objective, self.result_.history
-        )
-        new._publish(result, self._scaling)
+        labels, data = self._new_tasks(X, sample_weight, partial(_single_target, y))
+        new, order = self._joined_by(labels)
+        posterior = self.result_.posterior.extend(learn(data)).take(order)
+        new._publish(replace(self.result_, posterior=posterior), self._scaling)
         return new
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -274,3 +232,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
             self.population_intercept_ = float(intercept)
         noise = posterior.noise_variance * scaling.y_scale**2
         self.noise_variance_ = float(noise[0]) if np.ptp(noise) == 0 else noise
+
+
+def _single_target(y: Any, n_rows: int) -> FloatArray:
+    target: FloatArray = check_target(y, n_rows=n_rows, allow_2d=False, allow_missing=False)
+    return target

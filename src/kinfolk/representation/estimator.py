@@ -225,7 +225,15 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
             raise InputError(f"method must be 'bayes' or 'sgd'; got {method!r}.")
         if method == "sgd" and sample_weight is not None:
             raise InputError("adapt(method='sgd') reads each row once and takes no sample_weight; use method='bayes'.")
-        return self._adapted(X, y, sample_weight, self._condition if method == "bayes" else self._stream)
+        new = self._adapted(X, y, sample_weight, self._condition if method == "bayes" else self._stream)
+        new.heads_ = new._heads(new.result_.posterior)
+        return new
+
+    def _heads(self, posterior: Posterior) -> FloatArray:
+        """Position of each task along the representation, about the population (least squares: about zero)."""
+        center = posterior.prior.mean[1:] if self.method == "evidence" else 0.0
+        heads: FloatArray = (posterior.mean[:, 1:] - center) @ self.representation_
+        return heads
 
     def _stream(self, data: TaskData) -> Posterior:
         """Posterior whose means are those of a pass of stochastic gradient descent in the shared features."""
@@ -316,7 +324,7 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
         details = result.details
         self.representation_ = details["representation"]
         self.rank_ = self.representation_.shape[1]
-        self.heads_, self.singular_values_ = details["heads"], details["singular_values"]
+        self.heads_, self.singular_values_ = self._heads(result.posterior), details["singular_values"]
         self.rank_scores_ = details["rank_scores"]
         if self.robust:
             self.outlier_scores_ = details["outlier_scores"]

@@ -95,7 +95,6 @@ def by_least_squares(
         tuple(found.history[1:]),
         {
             "representation": left,
-            "heads": found.heads @ (found.basis.T @ left),
             "singular_values": spread * np.sqrt(noise),
             "rank_scores": scores,
             "outlier_scores": np.zeros(0),

@@ -61,7 +61,7 @@ def by_evidence(
     Returns
     -------
     FitResult
-        With details ``representation, heads, singular_values, rank_scores, outlier_scores, task_precision, moves``.
+        With details ``representation, singular_values, rank_scores, outlier_scores, task_precision, moves``.
     """
     precision: FloatArray = np.ones(moments.n_tasks)
     if per_task_noise:
@@ -143,7 +143,6 @@ def _result(fit: Fit, moments: Moments, precision: FloatArray, scores: FloatArra
         fit.history,
         {
             "representation": left,
-            "heads": (fit.slopes - state.mean) @ left,
             "singular_values": spread * np.sqrt(noise),
             "rank_scores": scores,
             "outlier_scores": found,
