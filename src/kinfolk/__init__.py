@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         compare,
         stack_tasks,
     )
+    from kinfolk.transfer import ReducedRankRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -27,6 +28,7 @@ _HOME = {
     "PartialPoolingRegressor": "linear",
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
+    "ReducedRankRegressor": "transfer",
     "compare": "selection",
     "Comparison": "selection",
     "TaskKFold": "selection",
@@ -51,6 +53,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "PartialPoolingRegressor",
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
+    "ReducedRankRegressor",
     "compare",
     "Comparison",
     "TaskKFold",

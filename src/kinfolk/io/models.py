@@ -66,6 +66,11 @@ def save_model(estimator: TaskEstimator, path: str | Path) -> None:
     """
     import kinfolk
 
+    if not isinstance(estimator, TaskEstimator):
+        raise InputError(
+            f"save_model writes estimators that know tasks; a {type(estimator).__name__} is not one. Keep its coef_ "
+            "and intercept_ with numpy.savez, or use joblib where you trust the file."
+        )
     arrays: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     for name, value in get_state(estimator).items():
