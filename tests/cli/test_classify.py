@@ -47,3 +47,18 @@ def test_a_regression_of_classes_names_the_classifier(tables, tmp_path, capsys):
     assert "Use SharedRepresentationClassifier" in capsys.readouterr().err
     assert main(["compare", *common]) == 2
     assert "kinfolk fit --method SharedRepresentationClassifier" in " ".join(capsys.readouterr().err.split())
+
+
+def test_classes_that_are_whole_numbers_are_not_called_floats(tables, tmp_path):
+    old, new, _ = tables
+    for path in (old, new):
+        frame = pd.read_csv(path)
+        frame.assign(mine=(frame["mine"] == "yes").astype(int)).to_csv(path, index=False)
+    model, adapted, found = (str(tmp_path / name) for name in ("m.kin", "n.kin", "p.csv"))
+    fit = ["fit", old, "--task", "field", "--target", "mine", "--save", model]
+    assert main([*fit, "--method", "SharedRepresentationClassifier"]) == 0
+    assert main(["adapt", model, new, "--target", "mine", "--save", adapted]) == 0
+    assert main(["predict", adapted, new, "-o", found]) == 0
+    table = pd.read_csv(found)
+    assert list(table.columns) == ["task", "prediction", "probability_0", "probability_1"]
+    assert set(table["prediction"]) <= {0, 1}
