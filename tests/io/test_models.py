@@ -45,6 +45,15 @@ def test_what_comes_back_is_what_went_in(method, labels, data, tmp_path):
     assert_array_equal(again.adapt(new, y).coef_, model.adapt(new, y).coef_)
 
 
+def test_parameters_of_a_method_come_back(data, tmp_path):
+    numbers = {"step": (0.05, 0.2), "init_scale": 0.01, "n_iter": 100, "whiten": False}
+    model = kinfolk.SharedRepresentationRegressor(2, method="descent", method_params=numbers, task="task")
+    save_model(model.fit(data.X, data.y), tmp_path / "m.kin")
+    again = load_model(tmp_path / "m.kin")
+    assert again.method_params == numbers | {"step": [0.05, 0.2]}  # json has no tuples
+    assert_array_equal(again.fit(data.X, data.y).coef_, model.coef_)
+
+
 def test_wide_models_come_back(data, tmp_path):
     X = data.X.drop(columns="task").to_numpy()[:40]
     model = PartialPoolingRegressor("scalar").fit(X, X @ data.coef[:3].T)

@@ -238,6 +238,10 @@ def test_heads_of_tasks_with_too_few_rows_are_finite():  # A11
         ({"rank": "bic", "method": "descent"}, "rank='bic' needs method='evidence'"),
         ({"robust": True, "method": "projection"}, "robust=True needs method='evidence'"),
         ({"method_params": {"step": 0.1}}, "method='evidence' takes none"),
+        (
+            {"method": "descent", "method_params": {"stp": 0.1}},
+            "no argument 'stp'; method_params may hold step",
+        ),
         ({"method": "gradient"}, "method must be one of 'evidence', 'projection'"),
         ({"noise": "own"}, "noise must be one of 'common', 'per-task'"),
     ],

@@ -145,6 +145,8 @@ def _plain(value: Any, name: str) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(item, name) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _plain(item, name) for key, item in value.items()}}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
     if value is None or isinstance(value, bool | int | float | str):
@@ -155,6 +157,8 @@ def _plain(value: Any, name: str) -> Any:
 def _from_plain(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"float"} and value["float"] in ("inf", "-inf", "nan"):
         return float(value["float"])
+    if isinstance(value, dict) and set(value) == {"dict"} and isinstance(value["dict"], dict):
+        return {key: _from_plain(item) for key, item in value["dict"].items()}
     return value
 
 

@@ -263,7 +263,7 @@ def _check(
 ) -> tuple[tuple[float, float] | None, float | None, int | None]:
     steps = None
     if step != "auto":
-        pair = step if isinstance(step, tuple) else (step, step)
+        pair = step if isinstance(step, tuple | list) else (step, step)
         if len(pair) != 2 or not all(isinstance(value, Real) and 0.0 < float(value) < np.inf for value in pair):
             raise InputError(f'step must be "auto", a positive number, or two of them; got {step!r}.')
         steps = float(pair[0]), float(pair[1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral
 from typing import Any, Self
 
@@ -269,6 +270,14 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
                 raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {getattr(self, name)!r}.")
         if self.method == "evidence" and self.method_params:
             raise InputError("method_params are arguments of a least-squares method; method='evidence' takes none.")
+        if self.method != "evidence":
+            known = [*signature(METHODS[self.method]).parameters][2:]  # beside moments and rank
+            unknown = sorted(set(self.method_params or {}) - set(known))
+            if unknown:
+                raise InputError(
+                    f"method={self.method!r} has no argument {', '.join(map(repr, unknown))}; method_params may hold "
+                    f"{', '.join(known)}."
+                )
         for name, asked in (("rank='bic'", self.rank == "bic"), ("robust=True", self.robust)):
             if asked and self.method != "evidence":
                 raise InputError(

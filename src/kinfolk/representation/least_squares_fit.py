@@ -1,6 +1,6 @@
 """The least-squares methods from moments to a result: projection, descent, alternating minimisation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,11 @@ from kinfolk.representation.rank import Folds, cross_validate
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import NOISE_FLOOR, Moments
 
-METHODS = {"projection": variable_projection, "descent": two_phase_descent, "alternating": alternating_descent}
+METHODS: dict[str, Callable[..., SubspaceFit]] = {
+    "projection": variable_projection,
+    "descent": two_phase_descent,
+    "alternating": alternating_descent,
+}
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,7 @@ def _fit(moments: Moments, rank: int, method: str, params: Mapping[str, Any]) ->
     if rank == 0:
         d, n_tasks = moments.n_features, moments.n_tasks
         return SubspaceFit(np.zeros((d, 0)), np.zeros((n_tasks, 0)), 0, True, (), ())
-    fitted: SubspaceFit = METHODS[method](moments, rank, **params)  # type: ignore[operator]
-    return fitted
+    return METHODS[method](moments, rank, **params)
 
 
 def _ranks(moments: Moments, method: str, params: Mapping[str, Any]) -> Iterator[LeastSquares]:
