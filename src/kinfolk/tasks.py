@@ -183,6 +183,8 @@ class Moments:
 
         Sizes and means stay what they are.
         """
+        if (precision == 1.0).all():
+            return self
         each, root = precision[:, None], np.sqrt(precision)[:, None]
         return replace(
             self,

@@ -8,7 +8,7 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.representation.evidence import SharedModel, State, best_ridge, extend, spectral_directions, tiny
-from kinfolk.representation.own import best_own, coefficients, leverage, own_profile, worth_looking
+from kinfolk.representation.own import WORTH, best_own, coefficients, leverage, own_profile, worth_looking
 from kinfolk.representation.spectrum import Spectrum
 from kinfolk.tasks import Factor, Moments
 
@@ -146,7 +146,7 @@ def refine(fit: Fit, *, rounds: int, tol: float) -> Fit:
     That is where the log likelihood rises by more than ``(d - 1) / 2 log T`` (the information criterion); a profile
     that the fit has already is only estimated again.
     """
-    if fit.state.own == 0.0:
+    if own_gain(fit) <= WORTH:
         return fit
     price = 0.0 if fit.study.profile is not None else profile_price(fit.study)
     study, model, state = fit.study, fit.model, fit.state

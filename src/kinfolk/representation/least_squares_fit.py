@@ -83,10 +83,9 @@ def by_least_squares(
     study = Study(moments.precise(precision))
     noise = _noise(study.moments, found)
     fit = _population(study, found.basis)
-    spread = np.linalg.svd(fit.state.loadings, compute_uv=False)
+    left, spread, _ = np.linalg.svd(fit.state.loadings, full_matrices=False)
     each = noise / precision
     _, center, variance = intercepts(found.coef, moments, each)
-    left, _, _ = np.linalg.svd(fit.state.loadings, full_matrices=False)
     prior = prior_of(fit, left * spread * np.sqrt(noise), noise, center, variance)
     posterior = prior.condition(moments, each)
     offsets = moments.y_mean - (moments.x_mean * found.coef).sum(axis=1)
