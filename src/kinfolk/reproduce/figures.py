@@ -70,6 +70,14 @@ def _finish(axes: Axes, x: str, y: str, sizes: list[float] | None = None) -> Non
         axes.legend(frameon=False, fontsize=8)
 
 
+def _move_legend_out(figure: Figure, axes: Axes) -> None:
+    """Put the legend below the picture, where no line crosses it."""
+    if legend := axes.get_legend():
+        legend.remove()
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=4, loc="outside lower center")
+
+
 def _paths(figure: Figure, rows: list[Row]) -> None:
     axes = figure.add_subplot()
     for colour, (name, _) in enumerate(rows[0]["paths"].items()):
@@ -94,10 +102,8 @@ def _iterations(figure: Figure, rows: list[Row]) -> None:
             axes.loglog(sizes, heights, "o-", color=f"C{colour}", label=label)
         axes.set_ylim(0.7, 1000.0)
         _finish(axes, "condition number" if name == "kappa" else name, "" if place else "iterations", sizes)
-        if legend := axes.get_legend():
-            legend.remove()
     figure.suptitle("Iterations until the error stays within 5% of its limit", fontsize=9)
-    figure.legend(frameon=False, fontsize=8, ncols=4, loc="outside lower center")
+    _move_legend_out(figure, figure.axes[0])
 
 
 def _slopes(figure: Figure, rows: list[Row]) -> None:
@@ -137,6 +143,7 @@ def _comparison(figure: Figure, rows: list[Row]) -> None:
         errors = [mean_of(group, name) for _, group in groups]
         axes.loglog([n for (n,), _ in groups], errors, marker=".", label=_NAMES.get(name, name))
     _finish(axes, "rows a task", "mean squared error of the coefficients", [n for (n,), _ in groups])
+    _move_legend_out(figure, axes)
 
 
 def _new_task(figure: Figure, rows: list[Row]) -> None:
@@ -148,3 +155,4 @@ def _new_task(figure: Figure, rows: list[Row]) -> None:
     # least squares with as many rows as directions has no finite expected error: it leaves the picture
     axes.set_ylim(top=3.0 * max(max(row["ridge"]) for row in rows))
     _finish(axes, "rows of the new task", "mean squared error of the coefficients", rows[0]["n"])
+    _move_legend_out(figure, axes)
