@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from kinfolk import SharedRepresentationRegressor
 
@@ -59,3 +60,25 @@ def test_a_common_mean_of_the_heads_is_learned():
 def test_heavy_tailed_features():
     found, oracle = errors(*make(50, tails=4))
     assert found < 1.75 * oracle
+
+
+def test_features_that_describe_whole_tasks_are_learned_between_tasks():
+    """Such a feature cancels within tasks; its coefficient comes from the task means, for new tasks too."""
+    rng = np.random.default_rng(0)
+    n_tasks, n = 120, 12
+    codes = np.repeat(np.arange(n_tasks), n)
+    X, level = rng.normal(size=(len(codes), 4)), rng.normal(size=(n_tasks, 2))
+    slopes = rng.normal(size=(n_tasks, 1)) * np.array([1.0, -1.0, 0.5, 0.0])
+    intercept = 2.0 + level @ np.array([3.0, -1.0]) + 0.3 * rng.normal(size=n_tasks)
+    y = intercept[codes] + (X * slopes[codes]).sum(axis=1) + rng.normal(size=len(codes))
+    table = np.column_stack((X, level[codes], codes))
+    known = codes < 100
+    model = SharedRepresentationRegressor(task=-1, unseen="population").fit(table[known], y[known])
+    assert_allclose(model.population_coef_[4:], [3.0, -1.0], atol=0.2)
+    assert_allclose(model.coef_[:, 4], model.population_coef_[4])
+    mean, std = model.predict(table[~known], return_std=True)
+    truth = intercept[codes[~known]] + (X * slopes[codes])[~known].sum(axis=1)
+    # an unseen task's slopes (variance 1 + 1 + 1/4) and intercept (0.09) cannot be known, the other 10 units can
+    assert np.mean((mean - truth) ** 2) < 1.2 * 2.34
+    assert 0.8 < np.mean(np.abs(mean - truth) < 1.6449 * std) <= 1.0
+    assert model.adapt(table[~known], y[~known]).coef_.shape == (120, 6)

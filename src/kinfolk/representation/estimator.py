@@ -34,7 +34,8 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
     for small tasks, with what each task has of its own (:math:`\tau^2`) beside it; where the information criterion is
     for it, :math:`\tau^2 I` is a diagonal with a variance for each coefficient. Intercepts are free while the slopes
     are learned, so that constants added to a task change no slope; then they are shrunken towards their mean by
-    evidence.
+    evidence. Features that are constant within every task (what describes a whole school) have one coefficient for all
+    tasks, learned from the task means (`kinfolk.representation.intercepts.between_tasks`).
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from kinfolk.representation.fit import (
     refine,
     start_of_rank,
 )
-from kinfolk.representation.intercepts import intercepts
+from kinfolk.representation.intercepts import between_tasks, idle_features, intercepts
 from kinfolk.representation.noise import task_precision
 from kinfolk.representation.own import WORTH
 from kinfolk.representation.prior import prior_of
@@ -123,6 +123,27 @@ def _again(study: Study, fit: Fit, max_iter: int, tol: float) -> Fit:
     return fit_rank(study, state.loadings, state.own, state.ridge, rounds=max_iter, tol=tol)
 
 
+def _with_task_level(fit: Fit, moments: Moments, noise: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Slopes, their population mean, and (d, d) root of its covariance, with features that describe whole tasks.
+
+    A feature that is constant within every task says nothing of slopes; its coefficient is the same for all tasks and
+    learned from the task means. Where there is no such feature the root is None.
+    """
+    idle = idle_features(moments)
+    slopes, mean = fit.slopes.copy(), fit.state.mean.copy()
+    Z = moments.x_mean[:, idle]
+    if moments.n_tasks < 4 or not np.ptp(Z, axis=0).any():
+        return slopes, mean, None
+    slopes[:, idle] = 0.0
+    offsets = moments.y_mean - (moments.x_mean * slopes).sum(axis=1)
+    gamma, covariance = between_tasks(offsets, Z, moments.n, noise)
+    slopes[:, idle] = mean[idle] = gamma
+    root = np.zeros((len(mean), len(mean)))
+    values, vectors = np.linalg.eigh(covariance)
+    root[np.ix_(idle, idle)] = vectors * np.sqrt(np.maximum(values, 0.0))
+    return slopes, mean, root
+
+
 def _result(fit: Fit, moments: Moments, precision: FloatArray, scores: FloatArray, *, robust: bool) -> FitResult:
     state = fit.state
     left, spread, _ = np.linalg.svd(state.loadings, full_matrices=False)
@@ -131,8 +152,13 @@ def _result(fit: Fit, moments: Moments, precision: FloatArray, scores: FloatArra
     # the loadings use up k (d - k) degrees of freedom that the profiled noise does not know of
     noise = state.noise * min(freedom / max(freedom - k * (d - k), 1.0), 2.0)
     each = noise / precision
-    _, center, variance = intercepts(fit.slopes, moments, each)
+    slopes, mean, mean_factor = _with_task_level(fit, moments, each)
+    _, center, variance = intercepts(slopes, moments, each)
     prior = prior_of(fit, left * spread * np.sqrt(noise), noise, center, variance)
+    if mean_factor is not None:
+        mean_factor = np.concatenate((prior.mean_factor, np.concatenate((np.zeros((1, d)), mean_factor))), axis=1)
+        mean_factor[1:, : prior.mean_factor.shape[1]][idle_features(moments)] = 0.0
+        prior = replace(prior, mean=np.concatenate(([center], mean)), mean_factor=mean_factor)
     found = outlier_scores(fit.study.moments, state.loadings, state.mean) if robust else np.zeros(0)
     posterior = outlier_posterior(prior, moments, each, is_outlier(found))
     return FitResult(
