@@ -182,6 +182,8 @@ def test_sites_that_do_not_fit_together_are_refused():
     other = kinfolk.task_moments(data.X.rename(columns={"x1": "z"}), data.y, task="task")
     with pytest.raises(InputError, match=r"Site 2 has features x0, z, x2 in 5 parts; site 1 has x0, x1, x2"):
         model.fit_moments([one, other])
+    with pytest.raises(InputError, match="n_splits must be a whole number >= 2"):
+        kinfolk.task_moments(data.X, data.y, task="task", n_splits=1)
     with pytest.raises(InputError, match="no site"):
         model.fit_moments([])
     with pytest.raises(InputError, match="name of the task column"):

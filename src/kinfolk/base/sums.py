@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def task_moments(
         The task column.
     sample_weight : (n,) array, optional
     n_splits : int, default=5
-        Parts that the rows of each task are dealt over.
+        Parts that the rows of each task are dealt over, at least 2.
     random_state : int, Generator or None, default=0
         Deals the rows.
 
@@ -72,7 +73,7 @@ def task_moments(
     Raises
     ------
     InputError
-        When the table cannot be used.
+        When the table cannot be used, or ``n_splits`` is too small.
 
     Examples
     --------
@@ -85,6 +86,8 @@ def task_moments(
     >>> model.rank_, model.coef_.shape
     (2, (40, 10))
     """
+    if isinstance(n_splits, bool) or not isinstance(n_splits, Integral) or int(n_splits) < 2:
+        raise InputError(f"n_splits must be a whole number >= 2, so that a rank can be tested; got {n_splits!r}.")
     table = check_table(X, task=task)
     target = check_target(y, n_rows=len(table.features), allow_2d=False, allow_missing=False)
     weights = check_weights(sample_weight, n_rows=len(table.features))

@@ -49,8 +49,8 @@ def outlier_scores(moments: Moments, loadings: FloatArray, mean: FloatArray) -> 
     return scores
 
 
-def downweight(fit: Fit, *, rounds: int = 2, tol: float) -> tuple[Fit, FloatArray]:
-    """Fit again with outlier tasks counting less and less; the last fit and its scores ``(T,)``."""
+def downweight(fit: Fit, *, rounds: int = 2, tol: float) -> Fit:
+    """Fit again with outlier tasks counting less and less."""
     moments = fit.study.moments
     for r in range(_ROUNDS):
         state = fit.state
@@ -61,14 +61,14 @@ def downweight(fit: Fit, *, rounds: int = 2, tol: float) -> tuple[Fit, FloatArra
             break
         study = replace(fit.study, weights=weights)
         fit = fit_rank(study, state.loadings, state.own, state.ridge, rounds=rounds, tol=tol)
-    return fit, outlier_scores(moments, fit.state.loadings, fit.state.mean)
+    return fit
 
 
 def robust_ranks(study: Study, *, rounds: int, tol: float) -> Iterator[Fit]:
     """Fits of rank 0, 1, 2, ..., outlier tasks counting less, each from where the last one ended."""
     fit = first_fit(study, tol=tol)
     while True:
-        fit, _ = downweight(fit, rounds=rounds, tol=tol)
+        fit = downweight(fit, rounds=rounds, tol=tol)
         yield fit
         fit = next_fit(fit, rounds=rounds, tol=tol)
 

@@ -78,7 +78,7 @@ def by_evidence(
         precision = _precision(fit, moments)
         fit = _again(Study(moments.precise(precision), profile=fit.study.profile), fit, max_iter, tol)
     if robust:
-        fit, _ = downweight(fit, rounds=max_iter, tol=tol)
+        fit = downweight(fit, rounds=max_iter, tol=tol)
     return _result(fit, moments, precision, scores, robust=robust)
 
 
