@@ -1,22 +1,20 @@
 """Reduced-rank regression as a scikit-learn estimator."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import KFold, check_cv
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kinfolk._typing import BoolArray, FloatArray, IntArray
+from kinfolk._typing import FloatArray, IntArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.missing import fill_in
 from kinfolk.transfer.reduced_rank import Grams, Spectral, held_out_error
+from kinfolk.transfer.responses import ALPHAS, Responses, check_folds, is_whole
 from kinfolk.validation import check_table, check_target, check_weights
-
-_GRID: FloatArray = np.logspace(-4.0, 2.0, 13)  # of alpha over the number of rows, in standardised units
 
 
 class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -126,37 +124,20 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         self._single = targets.ndim == 1
         Y = targets.reshape(len(features), -1)
         self._check_parameters(min(features.shape[1], Y.shape[1]))
-        weights = np.ones(len(features)) if weights is None else weights
-        seen = ~np.isnan(Y)
-        x_center, x_scale = _units(features, np.ones_like(features, dtype=bool), weights)
-        y_center, y_scale = _units(Y, seen, weights)
-        if not self.standardize:
-            x_scale, y_scale = np.ones_like(x_scale), np.full_like(y_scale, np.sqrt(np.mean(y_scale**2)))
-        if not self.fit_intercept:
-            x_center, y_center = np.zeros_like(x_center), np.zeros_like(y_center)
-        Z = (features - x_center) / x_scale
-        target = np.where(seen, (Y - y_center) / y_scale, 0.0)
-        basis = None
-        if Z.shape[1] > len(Z):  # coefficients lie in the span of the rows
-            basis = np.linalg.svd(Z, full_matrices=False)[2].T
-            Z = Z @ basis
-        if self.standardize:
-            unit = self._noise(Z, target, seen, weights)
-            target, y_scale = target / unit, y_scale * unit
-        self._choose(Z, target, seen, weights)
+        study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
+        basis = study.row_space()
+        Z, target = study.Z if basis is None else study.Z @ basis, study.Y
+        self._choose(study, Z)
         settled, self.n_iter_ = True, 1
-        if not seen.all():
+        if not study.complete:
             target, settled = fill_in(
-                Z, target, seen, weights, self.alpha_, self.rank_, max_iter=self.max_iter, tol=1e-4
+                Z, target, study.seen, study.weights, self.alpha_, self.rank_, max_iter=self.max_iter, tol=1e-4
             )
-        grams = self._grams(Z, target, weights)
+        grams = study.grams(Z, target)
         loaded, V, sizes = Spectral(grams).fit(self.alpha_)
         coef = loaded[:, : self.rank_] @ V[:, : self.rank_].T
         offset = grams.y_mean - grams.x_mean @ coef
-        if basis is not None:
-            coef = basis @ coef
-        slopes = (coef / x_scale[:, None] * y_scale).T
-        intercept = y_center + offset * y_scale - slopes @ x_center
+        slopes, intercept = study.in_user_units(coef if basis is None else basis @ coef, offset)
         self.singular_values_ = sizes[: self.rank_]
         self.coef_ = slopes[0] if self._single else slopes
         self.intercept_ = float(intercept[0]) if self._single else intercept
@@ -183,54 +164,31 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         return predicted
 
     def _check_parameters(self, most: int) -> None:
-        whole = isinstance(self.rank, Integral) and not isinstance(self.rank, bool)
-        if not (self.rank == "cv" or (whole and 0 <= int(self.rank) <= most)):
+        if not (self.rank == "cv" or is_whole(self.rank, 0, most)):
             raise InputError(
                 f"rank must be 'cv' or a whole number from 0 to min(features, responses) = {most}; got {self.rank!r}."
             )
         number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
         if not (self.alpha == "cv" or (number and 0 < float(self.alpha) < np.inf)):
             raise InputError(f"alpha must be 'cv' or a number > 0; got {self.alpha!r}.")
-        for name, value, lowest in (("cv", self.cv, 2), ("max_iter", self.max_iter, 1)):
-            counted = name == "max_iter" or isinstance(value, Real)
-            if counted and (not isinstance(value, Integral) or isinstance(value, bool) or int(value) < lowest):
-                raise InputError(f"{name} must be a whole number >= {lowest}; got {value!r}.")
+        check_folds(self.cv, max_iter=self.max_iter)
 
-    def _grams(self, Z: FloatArray, target: FloatArray, weights: FloatArray) -> Grams:
-        if self.fit_intercept:
-            return Grams.of(Z, target, weights)
-        weighted = Z * weights[:, None]
-        zero_x, zero_y = np.zeros(Z.shape[1]), np.zeros(target.shape[1])
-        return Grams(float(weights.sum()), zero_x, zero_y, weighted.T @ Z, weighted.T @ target, weights @ target**2)
-
-    def _noise(self, Z: FloatArray, target: FloatArray, seen: BoolArray, weights: FloatArray) -> FloatArray:
-        """Residual standard deviation of each response (at least 1% of its own), the unit in which it counts."""
-        n = float(weights.sum())
-        if not seen.all():
-            target, _ = fill_in(Z, target, seen, weights, 0.01 * n, target.shape[1], max_iter=30, tol=1e-2)
-        grams = self._grams(Z, target, weights)
-        return np.maximum(Spectral(grams).noise(grams.yy, n, _GRID * n), 0.01)
-
-    def _choose(self, Z: FloatArray, target: FloatArray, seen: BoolArray, weights: FloatArray) -> None:
+    def _choose(self, study: Responses, Z: FloatArray) -> None:
         """Set ``rank_``, ``alpha_`` and the table that they were chosen from."""
-        most = min(Z.shape[1], target.shape[1])
+        most = min(Z.shape[1], study.Y.shape[1])
         ranks = range(most + 1) if isinstance(self.rank, str) else [int(self.rank)]
         given = not isinstance(self.alpha, str)
-        self.alphas_ = np.array([float(self.alpha)]) if given else _GRID * float(weights.sum())
+        self.alphas_ = np.array([float(self.alpha)]) if given else ALPHAS * study.n
         if (len(ranks) == 1 and given) or len(Z) < 4:
             self.rank_, self.alpha_ = ranks[0], float(self.alphas_[-1])
             self.cv_table_ = np.zeros((0, 0))
             return
-        splitter = self.cv
-        if isinstance(splitter, Integral):
-            splitter = KFold(min(int(splitter), len(Z) // 2), shuffle=True, random_state=self.random_state)
-        folds = list(check_cv(splitter).split(Z, target))
         errors = np.zeros((len(self.alphas_), most + 1))
-        whole = self._grams(Z, target, weights) if seen.all() else None
+        whole = study.grams(Z, study.Y) if study.complete else None
         counted = 0.0
-        for train, test in folds:
-            counted += float((weights[test, None] * seen[test]).sum())
-            for i, error in enumerate(self._fold(Z, target, seen, weights, train, test, whole)):
+        for train, test in study.folds(self.cv, self.random_state):
+            counted += float((study.weights[test, None] * study.seen[test]).sum())
+            for i, error in enumerate(self._fold(study, Z, train, test, whole)):
                 errors[i] += error[: most + 1]
         self.cv_table_ = errors / max(counted, 1e-300)
         table = self.cv_table_[:, list(ranks)]
@@ -238,44 +196,31 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         self.rank_, self.alpha_ = ranks[column], float(self.alphas_[int(table[:, column].argmin())])
 
     def _fold(
-        self,
-        Z: FloatArray,
-        target: FloatArray,
-        seen: BoolArray,
-        weights: FloatArray,
-        train: IntArray,
-        test: IntArray,
-        whole: Grams | None,
+        self, study: Responses, Z: FloatArray, train: IntArray, test: IntArray, whole: Grams | None
     ) -> list[FloatArray]:
         """Sums of squared errors of the held-out rows, for each strength an array over ranks."""
         if whole is not None and self.fit_intercept:
-            part = Grams.of(Z[test], target[test], weights[test])
+            part = study.grams(Z, study.Y, test)
             rest = len(train) + len(test) == len(Z)
-            training = whole.without(part) if rest else Grams.of(Z[train], target[train], weights[train])
+            training = whole.without(part) if rest else study.grams(Z, study.Y, train)
             path = Spectral(training)
             return [held_out_error(part, training, *path.fit(alpha)[:2]) for alpha in self.alphas_]
         errors = []
+        seen, weights = study.seen, study.weights
         for alpha in self.alphas_:
-            y = target[train]
-            if not seen.all():
-                y, _ = fill_in(Z[train], y, seen[train], weights[train], alpha, target.shape[1], max_iter=30, tol=1e-2)
-            grams = self._grams(Z[train], y, weights[train])
+            target = study.Y
+            if whole is None:
+                target = target.copy()
+                target[train], _ = fill_in(
+                    Z[train], target[train], seen[train], weights[train], alpha, target.shape[1], max_iter=30, tol=1e-2
+                )
+            grams = study.grams(Z, target, train)
             loaded, V, _ = Spectral(grams).fit(alpha)
             scores = (Z[test] - grams.x_mean) @ loaded
-            residual = np.where(seen[test], target[test] - grams.y_mean, 0.0)
+            residual = np.where(seen[test], study.Y[test] - grams.y_mean, 0.0)
             sums = [float((weights[test] @ residual**2).sum())]
             for r in range(V.shape[1]):
                 residual = np.where(seen[test], residual - np.outer(scores[:, r], V[:, r]), 0.0)
                 sums.append(float((weights[test] @ residual**2).sum()))
             errors.append(np.array(sums))
         return errors
-
-
-def _units(values: FloatArray, seen: BoolArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and standard deviation of each column over the cells that are there; 1 for a constant column."""
-    share = weights[:, None] * seen
-    share = share / np.maximum(share.sum(axis=0), 1e-300)
-    filled = np.where(seen, values, 0.0)
-    center = (share * filled).sum(axis=0)
-    spread = np.sqrt((share * (filled - center) ** 2).sum(axis=0))
-    return center, np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
