@@ -175,7 +175,7 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             self.cv_table_ = np.zeros((0, 0))
             return
         folds = study.folds(self.cv, self.random_state)
-        errors = cross_validate(study, Z, folds, self.alphas_).sum(axis=0)
+        errors = cross_validate(study, Z, folds, self.alphas_)[:, :, 0].sum(axis=0)
         self.cv_table_ = errors / max(float(cells(study, folds).sum()), 1e-300)
         table = self.cv_table_[:, list(ranks)]
         column = int(table.min(axis=0).argmin())
