@@ -12,6 +12,7 @@ from kinfolk.datasets.real import (
     load_real,
     load_watch,
 )
+from kinfolk.datasets.spectral_transfer import SpectralTransferTasks, make_spectral_transfer
 from kinfolk.datasets.synthetic import (
     SyntheticClassification,
     SyntheticTasks,
@@ -24,6 +25,7 @@ from kinfolk.datasets.synthetic import (
 __all__ = [
     "DATASETS",
     "Dataset",
+    "SpectralTransferTasks",
     "SyntheticClassification",
     "SyntheticTasks",
     "data_directory",
@@ -34,5 +36,6 @@ __all__ = [
     "make_clustered_tasks",
     "make_shared_classification",
     "make_shared_representation",
+    "make_spectral_transfer",
     "make_unrelated_tasks",
 ]
