@@ -11,14 +11,22 @@ import pytest
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from kinfolk import InputError, ModelFileError, ReducedRankRegressor, load_model, save_model
+from kinfolk import (
+    InputError,
+    ModelFileError,
+    ReducedRankRegressor,
+    SpectralTransferRegressor,
+    load_model,
+    save_model,
+)
 from kinfolk.io import read_source
 from kinfolk.io.models import _from_plain, _plain
 from kinfolk.transfer.source import read_sources
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 5))
-Y = X @ RNG.normal(size=(5, 3)) + RNG.normal(size=(40, 3))
+COEF = RNG.normal(size=(3, 5))
+Y = X @ COEF.T + RNG.normal(size=(40, 3))
 XF, YF = pd.DataFrame(X, columns=list("abcde")), pd.DataFrame(Y, columns=["u", "v", "w"])
 
 
@@ -40,6 +48,27 @@ def test_what_comes_back_is_what_went_in(data, tmp_path):
         assert_array_equal(getattr(again, name), value)
         assert isinstance(getattr(again, name), type(value)) or name == "feature_names_in_"
     assert_array_equal(again.predict(data[0]), model.predict(data[0]))
+
+
+@pytest.mark.parametrize("source", [COEF, 1e3 * RNG.normal(size=(3, 5)), None], ids=["helps", "misleads", "none"])
+def test_spectral_transfer_comes_back_without_its_source(source, tmp_path):
+    model = SpectralTransferRegressor(source, rank=2, safe=1.0).fit(XF, YF)
+    save_model(model, tmp_path / "m.kin")
+    again = load_model(tmp_path / "m.kin")
+    assert again.source is None
+    assert_array_equal(again.predict(XF), model.predict(XF))
+    assert vars(again).keys() == vars(model).keys() - {"result_"}
+    for name, value in vars(model).items():
+        found = getattr(again, name, None)
+        if isinstance(value, pd.DataFrame):
+            if len(value):
+                assert_frame_equal(found, value, check_column_type=False)
+            assert list(found.columns) == list(value.columns)
+        elif name.endswith("_") and name not in ("result_", "selected_"):
+            assert_array_equal(found, value)
+    assert again.selected_ == model.selected_ | {"free": list(model.selected_["free"])}
+    (lent,) = read_sources(again, features=list("abcde"), responses=["u", "v", "w"], n_features=5, n_responses=3)
+    assert_array_equal(lent.coef, model.coef_)
 
 
 def test_response_names_are_the_columns_of_a_frame():

@@ -95,6 +95,8 @@ def summarize(model: Any) -> dict[str, Any]:
     ``candidates`` has the best of each kind and source, the target alone first, then the best first; ``table`` has all;
     ``use`` is the sentence that says what to do.
     """
+    import numpy as np
+
     table = model.cv_table_
     rows = table.loc[table.groupby(["kind", "source"], sort=False)["error"].idxmin()] if len(table) else table
     found = {
@@ -104,7 +106,7 @@ def summarize(model: Any) -> dict[str, Any]:
         "directions": _plain(model.directions_),
         "table": _plain(table),
         "features": model.n_features_in_,
-        "names": list(model.response_names_),
+        "n_responses": len(np.atleast_2d(model.coef_)),
     }
     return found | {"use": _advice(found)}
 
@@ -196,7 +198,7 @@ def _print(found: dict[str, Any], n_rows: int) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 110
-    console.print(f"{n_rows:,} rows, {found['features']} features, {len(found['names'])} responses", highlight=False)
+    console.print(f"{n_rows:,} rows, {found['features']} features, {found['n_responses']} responses", highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("candidate", overflow="fold")
     for heading in ("free", "rank", "error", "gain"):
