@@ -226,7 +226,7 @@ def within(free: Free, at: Coordinates) -> Free:
 
 def l1_rank(study: Responses, Z: FloatArray, Y: FloatArray, rank: str | int, closed: Candidate, at: Coordinates) -> int:
     """Rank of spectral transfer."""
-    most = min(at.U.shape[1], at.V.shape[1])
+    most: int = min(at.U.shape[1], at.V.shape[1])
     criterion = rank_by_criterion(study.grams(Z, Y), study.centred) if rank == "rsc" else None
     wanted = rank if isinstance(rank, int) else closed.rank if criterion is None else criterion
     return max(1, min(int(wanted), most))

@@ -17,13 +17,14 @@ from kinfolk.transfer.coordinates import Coordinates, coordinates, directions, s
 from kinfolk.transfer.refit import Refit, errors_by_response, refit
 from kinfolk.transfer.responses import Responses, check_folds, is_whole
 from kinfolk.transfer.selection import KINDS, Progress, Selection, paired_gain, select
-from kinfolk.transfer.source import Source, read_sources
+from kinfolk.transfer.source import Source, read_sources, response_names
+from kinfolk.transfer.stored import Stored
 from kinfolk.validation import check_table, check_target, check_weights
 
 _PENALTIES = {"both": ("l1", "ridge"), "l1": ("l1",), "ridge": ("ridge",)}
 
 
-class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     r"""A small study with many responses that borrows the singular directions of a fitted source study.
 
     With the source's coefficients :math:`C_0 = U_0 D_0 V_0^\top` (p features, q responses; no row of the source
@@ -101,9 +102,10 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         A row a direction of the selected source: ``side`` ("features" or "responses"), ``direction`` (its number),
         ``known`` (False for those that complete the source's), ``free``, and its ``share`` of the fit's squared
         coefficients. Empty for the target alone.
-    response_names_ : list of str
+    response_names_ : list of str or None
+        Columns of y, where it is a DataFrame.
     result_ : Refit
-        The last fit in standardised units: ``n_iter``, ``settled``.
+        The last fit in standardised units: ``n_iter``, ``settled``. Not in a model file.
     n_iter_ : int
 
     Notes
@@ -123,6 +125,27 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
     >>> model.selected_["kind"], bool(model.transfer_gain_ > 0.05)
     ('l1', True)
     """
+
+    _not_kept = ("source",)
+    _fitted = (
+        "coef_",
+        "intercept_",
+        "selected_",
+        "transfer_gain_",
+        "transfer_gain_se_",
+        "cv_table_",
+        "path_",
+        "response_gains_",
+        "U_",
+        "d_",
+        "V_",
+        "omega_u_",
+        "omega_v_",
+        "directions_",
+        "response_names_",
+        "n_iter_",
+        "_single",
+    )
 
     def __init__(
         self,
@@ -189,15 +212,13 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         self._single = targets.ndim == 1
         Y = targets.reshape(len(features), -1)
         kinds = self._check_parameters(min(features.shape[1], Y.shape[1]))
-        own_names = list(y.columns) if hasattr(y, "columns") else None
-        names = own_names if own_names and all(isinstance(name, str) for name in own_names) else None
-        self.response_names_ = names or [f"y{j}" for j in range(Y.shape[1])]
+        self.response_names_ = response_names(y)
         sources = []
         if self.source is not None:
             sources = read_sources(
                 self.source,
                 features=table.feature_names if hasattr(self, "feature_names_in_") else None,
-                responses=names,
+                responses=self.response_names_,
                 n_features=features.shape[1],
                 n_responses=Y.shape[1],
             )
@@ -292,7 +313,7 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
                 errors_by_response(one, chosen, study, settings, folds) for one in (chosen.target, chosen.borrowed)
             )
             total = np.maximum(counts.sum(axis=0), 1e-300)
-            for j, name in enumerate(self.response_names_):
+            for j, name in enumerate(self.response_names_ or [f"y{j}" for j in range(study.Y.shape[1])]):
                 gain, error = paired_gain(borrowed[:, j], alone[:, j], counts[:, j], chosen.repeats)
                 errors = [float(part[:, j].sum() / total[j] * study.y_scale[j] ** 2) for part in (alone, borrowed)]
                 rows.append((name, *errors, gain, error))
