@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from kinfolk._typing import FloatArray
 from kinfolk.transfer.candidates import Candidate, Setting, graded_ridge, truncated
 from kinfolk.transfer.factors import Factors, Sums
 from kinfolk.transfer.held_out import Folds
-from kinfolk.transfer.path import Path, follow
+from kinfolk.transfer.path import follow
 from kinfolk.transfer.reduced_rank import Grams, Spectral
 from kinfolk.transfer.responses import Responses
 from kinfolk.transfer.selection import Selection
@@ -82,7 +83,7 @@ def refit(chosen: Selection, study: Responses, settings: Mapping[str, Setting], 
         Y = predicted
     (leading,) = [one for one in fits if one.candidate is chosen.selected]
     sweeps = max(turn, *(one.sweeps for one in fits))
-    settled = filled and all(one.settled for one in fits)
+    settled = filled and leading.settled
     return Refit(coef, offset, leading.coef, leading.factors, sweeps, settled)
 
 
@@ -94,7 +95,7 @@ def errors_by_response(
     if candidate.kind in ("l1", "ridge"):
         assert setting is not None
         if candidate.kind == "l1":
-            ((_, inner, _, _),) = _paths(chosen, setting, setting.trainings[:-1], [candidate], 500, 3e-4)
+            ((_, inner, _, _),) = _paths(chosen, setting, setting.trainings[:-1], [candidate])
         else:
             inner = np.array([_ridge(candidate, part) for part in setting.trainings[:-1]])
         return np.array([setting.by_response(f, coef @ setting.at.V.T) for f, coef in enumerate(inner)])
@@ -139,8 +140,8 @@ def _fits(
                 yield _Fit(one, at.U @ _ridge(one, grams) @ at.V.T)
         paths = [one for one in mine if one.kind == "l1"]
         if paths:
-            for one, inner, factors, path in _paths(chosen, setting, [grams], paths, max_iter, 1e-6):
-                yield _Fit(one, at.U @ inner[0] @ at.V.T, factors, path.sweeps, path.settled)
+            for one, inner, factors, ended in _paths(chosen, setting, [grams], paths, tol=1e-6, max_iter=max_iter):
+                yield _Fit(one, at.U @ inner[0] @ at.V.T, factors, *ended)
 
 
 def _regression(candidate: Candidate, spectral: Spectral) -> FloatArray:
@@ -155,24 +156,28 @@ def _ridge(candidate: Candidate, grams: Grams) -> FloatArray:
 
 
 def _paths(
-    chosen: Selection,
-    setting: Setting,
-    grams: Sequence[Grams],
-    wanted: Sequence[Candidate],
-    max_iter: int,
-    tol: float,
-) -> Iterator[tuple[Candidate, FloatArray, Factors, Path]]:
-    """Spectral transfer for the wanted candidates: coefficients ``(F, k, l)`` and factors, along whole paths."""
+    chosen: Selection, setting: Setting, grams: Sequence[Grams], wanted: Sequence[Candidate], **how: Any
+) -> Iterator[tuple[Candidate, FloatArray, Factors, tuple[int, bool]]]:
+    """Spectral transfer for the wanted candidates, along whole paths.
+
+    Coefficients ``(F, k, l)``, factors, and how they ended: sweeps, and whether they settled.
+    """
     S, M = np.array([part.S / part.n for part in grams]), np.array([part.M / part.n for part in grams])
     sums = Sums(S, M, np.array([float(part.yy.sum()) / part.n for part in grams]))
-    for free in sorted({one.free for one in wanted}):
-        steps = [one for one in chosen.candidates if (one.kind, one.source, one.free) == ("l1", setting.name, free)]
-        steps.sort(key=lambda one: -one.strength)
-        penalties = np.array([[one.strength for one in steps]])
-        path = follow(sums, steps[0].rank, [free], penalties, tol=tol, max_iter=max_iter)
-        for one, fit in zip(steps, path.fits, strict=True):
-            if any(one is other for other in wanted):
-                yield one, (fit.U[:, 0].swapaxes(1, 2) * fit.d[:, 0, None]) @ fit.V[:, 0], fit, path
+    free = sorted({one.free for one in wanted})
+    steps: list[list[Candidate]] = [[] for _ in free]
+    for one in chosen.candidates:
+        if one.kind == "l1" and one.source == setting.name and one.free in free:
+            steps[free.index(one.free)].append(one)
+    penalties = np.array([[one.strength for one in row] for row in steps])
+    path = follow(sums, steps[0][0].rank, free, penalties, **how)
+    used = {id(one) for one in wanted}
+    for g, row in enumerate(steps):
+        for i, one in enumerate(row):
+            if id(one) in used:
+                fit = path.fits[i].take(np.array([g]))
+                coef = (fit.U[:, 0].swapaxes(1, 2) * fit.d[:, 0, None]) @ fit.V[:, 0]
+                yield one, coef, fit, (path.sweeps, bool(path.settled[i, g]))
 
 
 def _start(study: Responses, setting: Setting | None) -> FloatArray:
