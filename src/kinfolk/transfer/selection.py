@@ -82,6 +82,7 @@ class Selection:
                     "gain": gain,
                     "gain_se": error,
                     "weight": self.mixture.get(id(one), 0.0),
+                    "selected": one is self.selected,
                 }
             )
         return pd.DataFrame(rows)

@@ -86,8 +86,8 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         Share of the target's own cross-validated error that the best borrowing candidate saves (whether or not
         it was selected), and the standard error of this paired difference over folds. NaN without a source.
     cv_table_ : DataFrame
-        A row a candidate: ``kind, source, free_u, free_v, strength, rank, error, gain, gain_se, selected``.
-        Errors are mean squares in units of the responses' noise.
+        A row a candidate: ``kind, source, free_u, free_v, strength, rank, share, error, gain, gain_se, weight,
+        selected``. Errors are mean squares in units of the responses' noise; ``share`` is that of an offset.
     path_ : DataFrame
         The rows of ``cv_table_`` of spectral transfer.
     response_gains_ : DataFrame
