@@ -1,7 +1,7 @@
 """Spectral transfer as a scikit-learn estimator."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, Self
 
@@ -15,11 +15,12 @@ from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.coordinates import Coordinates, coordinates, directions, stacked
 from kinfolk.transfer.refit import Refit, errors_by_response, refit
-from kinfolk.transfer.responses import Responses, check_folds, is_whole
+from kinfolk.transfer.responses import Responses, check_folds, check_wide, is_whole
 from kinfolk.transfer.selection import KINDS, Progress, Selection, paired_gain, select
 from kinfolk.transfer.source import Source, read_sources, response_names
 from kinfolk.transfer.stored import Stored
-from kinfolk.validation import check_table, check_target, check_weights
+from kinfolk.validation import check_target, check_weights
+from kinfolk.validation.messages import list_names
 
 _PENALTIES = {"both": ("l1", "ridge"), "l1": ("l1",), "ridge": ("ridge",)}
 
@@ -204,7 +205,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         InputError
             When data, source or parameters cannot be used; the message names what was found, the rule and the remedy.
         """
-        table = check_table(X, task=None)
+        table = check_wide(X, type(self).__name__)
         validate_data(self, X=X, skip_check_array=True)
         features = table.features
         targets = check_target(y, n_rows=len(features), allow_2d=True, allow_missing=True)
@@ -222,9 +223,13 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
                 n_features=features.shape[1],
                 n_responses=Y.shape[1],
             )
+        used = np.ones(len(features), dtype=bool) if weights is None else weights > 0
         if weights is not None:
-            used = weights > 0
             features, Y, weights = features[used], Y[used], weights[used]
+            empty = np.flatnonzero(np.isnan(Y).all(axis=0))
+            if len(empty):
+                names = [(self.response_names_ or [f"y{j}" for j in range(Y.shape[1])])[j] for j in empty]
+                raise InputError(f"y has no value at all in the rows of positive weight in {list_names(names)}.")
         study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
         if len(features) < 4 and sources:
             warnings.warn(
@@ -235,7 +240,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
             sources = []
         at = in_coordinates(sources, study)
         free = (self.free, self.free) if is_whole(self.free, 0, 2**31) else self.free
-        folds = study.folds(self.cv, self.random_state) if len(features) >= 4 else []
+        folds = study.folds(self.cv, self.random_state, used) if len(features) >= 4 else []
         rank = self.rank if isinstance(self.rank, str) else int(self.rank)
         chosen, settings = select(
             study,
@@ -267,7 +272,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         X : as in fit
         """
         check_is_fitted(self)
-        features = check_table(X, task=None).features
+        features = check_wide(X, type(self).__name__).features
         validate_data(self, X=X, skip_check_array=True, reset=False)
         predicted: FloatArray = features @ self.coef_.T + self.intercept_
         return predicted
@@ -327,22 +332,31 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
                 f"got {self.rank!r}."
             )
         pair = self.free if isinstance(self.free, tuple) and len(self.free) == 2 else (self.free, self.free)
-        if not (self.free == "cv" or all(is_whole(one, 0, 2**31) for one in pair)):
+        if not ((isinstance(self.free, str) and self.free == "cv") or all(is_whole(one, 0, 2**31) for one in pair)):
             raise InputError(
                 f"free must be 'cv', a whole number >= 0 or two of them (features, responses); got {self.free!r}."
             )
-        if self.penalty not in _PENALTIES:
+        if self.penalty not in list(_PENALTIES):
             raise InputError(f"penalty must be one of {', '.join(map(repr, _PENALTIES))}; got {self.penalty!r}.")
-        wanted = list(self.candidates) if not isinstance(self.candidates, str) else [self.candidates]
-        strange = [one for one in wanted if one not in KINDS]
-        if strange or not wanted:
+        given = [self.candidates] if isinstance(self.candidates, str) else self.candidates
+        wanted = list(given) if isinstance(given, Iterable) else []
+        if not wanted or any(one not in KINDS for one in wanted):
             raise InputError(f"candidates must be some of {', '.join(map(repr, KINDS))}; got {self.candidates!r}.")
         if not (isinstance(self.safe, Real) and 0 <= float(self.safe) < np.inf):
             raise InputError(f"safe must be a number of standard errors >= 0; got {self.safe!r}.")
         if self.combine not in ("average", "best"):
             raise InputError(f"combine must be 'average' or 'best'; got {self.combine!r}.")
+        for name in ("fit_intercept", "standardize"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise InputError(f"{name} must be True or False; got {getattr(self, name)!r}.")
         check_folds(self.cv, max_iter=self.max_iter)
-        return [one for one in wanted if one in ("target", "offset", *_PENALTIES[self.penalty])]
+        kinds = [one for one in wanted if one in ("target", "offset", *_PENALTIES[self.penalty])]
+        if not kinds:
+            raise InputError(
+                f"penalty={self.penalty!r} leaves nothing of candidates={self.candidates!r}: add a candidate, or use "
+                "penalty='both'."
+            )
+        return kinds
 
 
 def in_coordinates(sources: list[Source], study: Responses) -> dict[str, Coordinates]:
