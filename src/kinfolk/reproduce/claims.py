@@ -1,12 +1,13 @@
 """A claim, what was found instead, and whether the two agree."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kinfolk.io.atomic import atomic_write
+from kinfolk.reproduce.plan import Row
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,13 @@ def near(name: str, found: float | None, expected: float, margin: float) -> Clai
 def at_most(name: str, found: float | None, bound: float) -> Claim:
     """The number is not above ``bound``."""
     return Claim(name, bound, found, "at most", found is not None and found <= bound)
+
+
+def judge_by(
+    judges: Mapping[str, Callable[[list[Row]], Iterator[Claim]]], measured: Mapping[str, list[Row]]
+) -> list[Claim]:
+    """Claims that the measurements at hand decide, in the order of the judges (one a measurement)."""
+    return [claim for name, judged in judges.items() if measured.get(name) for claim in judged(measured[name])]
 
 
 def write_results(path: str | Path, claims: Iterable[Claim], measured: Mapping[str, Any], **about: Any) -> None:
