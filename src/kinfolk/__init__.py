@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         compare,
         stack_tasks,
     )
-    from kinfolk.transfer import ReducedRankRegressor
+    from kinfolk.transfer import ReducedRankRegressor, SpectralTransferRegressor
 
 __version__ = "0.1.0.dev0"
 
@@ -29,6 +29,7 @@ _HOME = {
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
     "ReducedRankRegressor": "transfer",
+    "SpectralTransferRegressor": "transfer",
     "compare": "selection",
     "Comparison": "selection",
     "TaskKFold": "selection",
@@ -54,6 +55,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
     "ReducedRankRegressor",
+    "SpectralTransferRegressor",
     "compare",
     "Comparison",
     "TaskKFold",

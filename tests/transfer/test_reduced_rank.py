@@ -177,7 +177,7 @@ def test_em_settles_where_predictions_are_what_was_filled_in():
     X, Y, _ = make()
     seen = np.random.default_rng(2).random(Y.shape) > 0.3
     weights = np.ones(80)
-    filled, settled = fill_in(X, np.where(seen, Y, 0.0), seen, weights, 2.0, 2, max_iter=2000, tol=1e-9)
+    filled, _, settled = fill_in(X, np.where(seen, Y, 0.0), seen, weights, 2.0, 2, max_iter=2000, tol=1e-9)
     assert settled
     grams = Grams.of(X, filled, weights)
     loaded, V, _ = Spectral(grams).fit(2.0)

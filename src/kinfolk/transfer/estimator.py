@@ -9,10 +9,9 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kinfolk._typing import FloatArray, IntArray
+from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
-from kinfolk.transfer.missing import fill_in
-from kinfolk.transfer.reduced_rank import Grams, Spectral, held_out_error
+from kinfolk.transfer.held_out import cells, cross_validate, fit_all
 from kinfolk.transfer.responses import ALPHAS, Responses, check_folds, is_whole
 from kinfolk.validation import check_table, check_target, check_weights
 
@@ -126,17 +125,9 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         self._check_parameters(min(features.shape[1], Y.shape[1]))
         study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
         basis = study.row_space()
-        Z, target = study.Z if basis is None else study.Z @ basis, study.Y
+        Z = study.Z if basis is None else study.Z @ basis
         self._choose(study, Z)
-        settled, self.n_iter_ = True, 1
-        if not study.complete:
-            target, settled = fill_in(
-                Z, target, study.seen, study.weights, self.alpha_, self.rank_, max_iter=self.max_iter, tol=1e-4
-            )
-        grams = study.grams(Z, target)
-        loaded, V, sizes = Spectral(grams).fit(self.alpha_)
-        coef = loaded[:, : self.rank_] @ V[:, : self.rank_].T
-        offset = grams.y_mean - grams.x_mean @ coef
+        coef, offset, sizes, self.n_iter_, settled = fit_all(study, Z, self.alpha_, self.rank_, self.max_iter)
         slopes, intercept = study.in_user_units(coef if basis is None else basis @ coef, offset)
         self.singular_values_ = sizes[: self.rank_]
         self.coef_ = slopes[0] if self._single else slopes
@@ -183,44 +174,9 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             self.rank_, self.alpha_ = ranks[0], float(self.alphas_[-1])
             self.cv_table_ = np.zeros((0, 0))
             return
-        errors = np.zeros((len(self.alphas_), most + 1))
-        whole = study.grams(Z, study.Y) if study.complete else None
-        counted = 0.0
-        for train, test in study.folds(self.cv, self.random_state):
-            counted += float((study.weights[test, None] * study.seen[test]).sum())
-            for i, error in enumerate(self._fold(study, Z, train, test, whole)):
-                errors[i] += error[: most + 1]
-        self.cv_table_ = errors / max(counted, 1e-300)
+        folds = study.folds(self.cv, self.random_state)
+        errors = cross_validate(study, Z, folds, self.alphas_).sum(axis=0)
+        self.cv_table_ = errors / max(float(cells(study, folds).sum()), 1e-300)
         table = self.cv_table_[:, list(ranks)]
         column = int(table.min(axis=0).argmin())
         self.rank_, self.alpha_ = ranks[column], float(self.alphas_[int(table[:, column].argmin())])
-
-    def _fold(
-        self, study: Responses, Z: FloatArray, train: IntArray, test: IntArray, whole: Grams | None
-    ) -> list[FloatArray]:
-        """Sums of squared errors of the held-out rows, for each strength an array over ranks."""
-        if whole is not None and self.fit_intercept:
-            part = study.grams(Z, study.Y, test)
-            rest = len(train) + len(test) == len(Z)
-            training = whole.without(part) if rest else study.grams(Z, study.Y, train)
-            path = Spectral(training)
-            return [held_out_error(part, training, *path.fit(alpha)[:2]) for alpha in self.alphas_]
-        errors = []
-        seen, weights = study.seen, study.weights
-        for alpha in self.alphas_:
-            target = study.Y
-            if whole is None:
-                target = target.copy()
-                target[train], _ = fill_in(
-                    Z[train], target[train], seen[train], weights[train], alpha, target.shape[1], max_iter=30, tol=1e-2
-                )
-            grams = study.grams(Z, target, train)
-            loaded, V, _ = Spectral(grams).fit(alpha)
-            scores = (Z[test] - grams.x_mean) @ loaded
-            residual = np.where(seen[test], study.Y[test] - grams.y_mean, 0.0)
-            sums = [float((weights[test] @ residual**2).sum())]
-            for r in range(V.shape[1]):
-                residual = np.where(seen[test], residual - np.outer(scores[:, r], V[:, r]), 0.0)
-                sums.append(float((weights[test] @ residual**2).sum()))
-            errors.append(np.array(sums))
-        return errors

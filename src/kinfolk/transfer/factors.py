@@ -7,6 +7,7 @@ Gram matrices only.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -32,6 +33,12 @@ class Sums:
     S: FloatArray
     M: FloatArray
     yy: FloatArray
+
+    @cached_property
+    def curvature(self) -> FloatArray:
+        """Largest eigenvalue of S, ``(F, 1, 1, 1)``."""
+        found: FloatArray = np.linalg.eigvalsh(self.S)[:, -1][:, None, None, None]
+        return found
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,9 @@ class Factors:
     @classmethod
     def start(cls, sums: Sums, U: FloatArray, d: FloatArray, V: FloatArray) -> Self:
         """A starting point of given orthonormal factors."""
-        A, B = _pull_u(sums, U, U @ sums.S[:, None], d, V, _curvature(sums)), d[..., None] * (U @ sums.M[:, None])
+        D = d[..., None]
+        A = (sums.curvature * U - U @ sums.S[:, None]) * D**2 + D * (V @ sums.M[:, None].swapaxes(-1, -2))
+        B = D * (U @ sums.M[:, None])
         value = np.full(U.shape[:2], np.inf)
         return cls(U, d, V, U, V, polar(A)[1], polar(B)[1], value)
 
@@ -141,7 +150,6 @@ def _sweeps(
     folds, groups = start.U.shape[:2]
     S, M = sums.S, sums.M
     Mt = np.ascontiguousarray(M.swapaxes(1, 2))
-    bound = _curvature(sums)
     U, d, V, omega_u, omega_v, H_u, H_v = (getattr(start, name) for name in _STATE)
     US, best = _times(U, S), start
     U_before, US_before = U, US
@@ -155,7 +163,7 @@ def _sweeps(
         ahead = (t - 1.0) / after
         Z, ZS = U + ahead * (U - U_before), US + ahead * (US - US_before)
         D = d[..., None]
-        A = (bound * Z - ZS) * D**2 + D * _times(V, Mt) + hold_u * U
+        A = (sums.curvature * Z - ZS) * D**2 + D * _times(V, Mt) + hold_u * U
         U_new, omega_u, H_u, thin_u = block_step(A, penalty_u, omega_u, H_u)
         step = U_new - U
         uphill = ((Z - U_new) * D**2 * step).sum(axis=(2, 3), keepdims=True) > 0.0
@@ -186,18 +194,6 @@ def _times(U: FloatArray, S: FloatArray) -> FloatArray:
     folds, groups, r, p = U.shape
     found: FloatArray = (U.reshape(folds, groups * r, p) @ S).reshape(folds, groups, r, -1)
     return found
-
-
-def _curvature(sums: Sums) -> FloatArray:
-    """Largest eigenvalue of S, ``(F, 1, 1, 1)``."""
-    found: FloatArray = np.linalg.norm(sums.S, 2, axis=(1, 2))[:, None, None, None]
-    return found
-
-
-def _pull_u(sums: Sums, Z: FloatArray, ZS: FloatArray, d: FloatArray, V: FloatArray, bound: FloatArray) -> FloatArray:
-    D = d[..., None]
-    pull: FloatArray = (bound * Z - ZS) * D**2 + D * (V @ sums.M[:, None].swapaxes(-1, -2))
-    return pull
 
 
 def _hold(thin: FloatArray, H: FloatArray, prox: float, largest: FloatArray) -> FloatArray:

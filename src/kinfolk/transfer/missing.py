@@ -16,8 +16,8 @@ def fill_in(
     *,
     max_iter: int = 200,
     tol: float = 1e-4,
-) -> tuple[FloatArray, bool]:
-    r"""Responses with the missing ones at their expectation under the fit to all of them, and whether they settled.
+) -> tuple[FloatArray, int, bool]:
+    r"""Responses with the missing ones at their expectation under the fit to all, turns taken, whether it settled.
 
     EM for :math:`Y = 1 a^\top + X C + E` with equal independent errors: the E-step puts the prediction in the place of
     a missing response, the M-step fits the completed table (Dempster, Laird and Rubin 1977, *J. R. Statist. Soc. B*
@@ -42,7 +42,7 @@ def fill_in(
     Xw = (X - grams.x_mean) * weights[:, None]
     spread = max(float(np.sqrt((weights @ np.where(seen, Y, 0.0) ** 2).sum() / max(grams.n, 1e-300))), 1e-300)
     missing = ~seen
-    for _ in range(max_iter):
+    for turn in range(1, max_iter + 1):
         y_mean = weights @ filled / grams.n
         path.pulled = path.vectors.T @ (Xw.T @ (filled - y_mean))
         loaded, V, _ = path.fit(alpha)
@@ -50,5 +50,5 @@ def fill_in(
         change = float(np.abs(predicted[missing] - filled[missing]).max(initial=0.0))
         filled[missing] = predicted[missing]
         if change < tol * spread:
-            return filled, True
-    return filled, False
+            return filled, turn, True
+    return filled, max_iter, False

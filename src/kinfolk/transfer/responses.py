@@ -106,7 +106,7 @@ class Responses:
         basis = self.row_space()
         Z, Y = self.Z if basis is None else self.Z @ basis, self.Y
         if not self.complete:
-            Y, _ = fill_in(Z, Y, self.seen, self.weights, 0.01 * self.n, Y.shape[1], max_iter=30, tol=1e-2)
+            Y, *_ = fill_in(Z, Y, self.seen, self.weights, 0.01 * self.n, Y.shape[1], max_iter=30, tol=1e-2)
         grams = self.grams(Z, Y)
         return np.maximum(Spectral(grams).noise(grams.yy, self.n, ALPHAS * self.n), 0.01)
 
