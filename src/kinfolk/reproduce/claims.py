@@ -42,12 +42,18 @@ def within(name: str, found: float | None, expected: float, share: float) -> Cla
 def near(name: str, found: float | None, expected: float, margin: float) -> Claim:
     """The number is ``expected`` up to an absolute error."""
     passed = found is not None and abs(found - expected) <= margin
-    return Claim(name, expected, found, f"± {margin:g}", passed)
+    return Claim(name, expected, found, f"± {margin:.2g}", passed)
 
 
-def at_most(name: str, found: float | None, bound: float) -> Claim:
-    """The number is not above ``bound``."""
-    return Claim(name, bound, found, "at most", found is not None and found <= bound)
+def at_most(name: str, found: float | None, bound: float, margin: float = 0.0) -> Claim:
+    """The number is not above ``bound``, up to a margin for chance."""
+    rule = f"at most + {margin:.2g}" if margin else "at most"
+    return Claim(name, bound, found, rule, found is not None and found <= bound + margin)
+
+
+def at_least(name: str, found: float | None, bound: float) -> Claim:
+    """The number is not below ``bound``."""
+    return Claim(name, bound, found, "at least", found is not None and found >= bound)
 
 
 def judge_by(
