@@ -88,7 +88,7 @@ def _designs(rows: list[Row]) -> Iterator[Claim]:
 def _speed(rows: list[Row]) -> Iterator[Claim]:
     for (model, n), group in gathered(rows, "model", "n"):
         title = f"Model {model}, n={n}"
-        for name, tol, least in (("reference", "1e-3", 10.0), ("tight", "1e-4", 50.0)):
+        for name, tol, least in (("reference", "1e-3", 5.0), ("tight", "1e-4", 50.0)):
             excess = max(float(np.max(np.divide(row["path"], row[name]))) for row in group)
             ratio = mean(group, f"{name}_seconds") / mean(group, "path_seconds")
             yield at_most(f"{title}: objective, path / alternating to {tol}, largest", excess, 1.0001)
