@@ -94,10 +94,26 @@ def source_and_offset(X, Y, source, rows):
     return lambda new: source.predict(new) + model.predict(new)
 
 
+def source_and_reduced_rank_offset(X, Y, source, rows):
+    model = ReducedRankRegressor().fit(X, Y - source.predict(X))
+    return lambda new: source.predict(new) + model.predict(new)
+
+
 def source_and_shift(X, Y, source, rows):
     """Ridge on the four predictions of the source model: scale, mixture and intercept of them."""
     model = ridge().fit(source.predict(X), Y)
     return lambda new: model.predict(source.predict(new))
+
+
+def chosen(X, Y, source, rows):
+    """The simple methods, one chosen by cross-validation over the target rows."""
+    simple = [target_reduced_rank, target_ridge, source_with_intercept, source_and_shift, pooled, source_and_offset]
+    errors = np.zeros(len(simple))
+    for train, test in folds().split(X):
+        for j, method in enumerate(simple):
+            left = method(X[train], Y[train], source, rows)(X[test]) - Y[test]
+            errors[j] += ((left / Y.std(axis=0)) ** 2).sum()
+    return simple[int(errors.argmin())](X, Y, source, rows)
 
 
 def transfer(X, Y, source, rows):
@@ -113,6 +129,8 @@ METHODS = {
     "source, its predictions refitted": source_and_shift,
     "pooled rows, group means": pooled,
     "source + ridge offset": source_and_offset,
+    "source + reduced-rank offset": source_and_reduced_rank_offset,
+    "one of these by cross-validation": chosen,
 }
 if hasattr(kinfolk, "SpectralTransferRegressor"):
     METHODS["SpectralTransferRegressor"] = transfer

@@ -50,6 +50,8 @@ def test_wide_targets_may_have_missing_cells(tmp_path):
     table = read_table(write(tmp_path / "t.csv", frame), target=["y", "z"])
     assert table.y.shape == (4, 2)
     assert table.y["z"].isna().sum() == 1
+    one = read_table(tmp_path / "t.csv", target=["y"], features=["x"])
+    assert list(one.y.columns) == ["y"]
 
 
 def test_blank_words_are_missing_cells(tmp_path):

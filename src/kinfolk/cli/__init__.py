@@ -8,6 +8,7 @@ _COMMANDS = {
     "compare": "compare the methods on a table, and say which to use and for which tasks sharing helps",
     "fit": "fit one method to all rows and save the model",
     "predict": "predict the rows of a table with a saved model",
+    "transfer": "fit several responses of a small table, borrowing from fitted source studies where that helps",
     "adapt": "teach a saved model new tasks from their few rows",
     "describe": "say what a model file holds",
     "datasets": "list the bundled tables, or write one to a file",

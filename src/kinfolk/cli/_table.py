@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,14 +25,17 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drop-missing", action="store_true", help="drop rows with a missing cell in a column used")
 
 
-def read(args: argparse.Namespace) -> "TableFile":
-    """Read the table that the arguments name, and say on stderr what was left out or dropped."""
+def read(args: argparse.Namespace, *, wide: bool = False) -> "TableFile":
+    """Read the table that the arguments name, and say on stderr what was left out or dropped.
+
+    ``wide``: a single target is a response of wide data too.
+    """
     from kinfolk.io import read_table
 
     table = read_table(
         args.table,
         task=args.task,
-        target=_split(args.target, single=True),
+        target=_split(args.target, single=not wide),
         features=_split(args.features),
         weights=args.weights,
         drop_missing=args.drop_missing,
@@ -42,6 +46,15 @@ def read(args: argparse.Namespace) -> "TableFile":
     if table.dropped:
         print(f"Dropped {table.dropped} rows with missing cells.", file=sys.stderr)
     return table
+
+
+def check_folders(*names: str | None) -> None:
+    """Refuse files whose folder is not there before the work is done."""
+    from kinfolk.exceptions import InputError
+
+    for path in (Path(name) for name in names if name):
+        if not path.parent.is_dir():
+            raise InputError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into.")
 
 
 def _split(text: str | None, *, single: bool = False) -> list[str] | str | None:

@@ -19,6 +19,8 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io import load_model, read_frame, save_model
 
     model = load_model(args.model)
+    if not hasattr(model, "adapt"):
+        raise InputError(f"{args.model!r} holds a {type(model).__name__}, which has no tasks: fit it again instead.")
     frame = read_frame(args.table)
     for name in filter(None, (args.target, args.weights)):
         if name not in frame.columns:

@@ -4,11 +4,10 @@ import argparse
 import json
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.cli._progress import with_progress
-from kinfolk.cli._table import add_table_arguments, read
+from kinfolk.cli._table import add_table_arguments, check_folders, read
 
 if TYPE_CHECKING:
     from kinfolk.selection import Comparison
@@ -77,9 +76,7 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--cv must be at least 2; got {args.cv}.")
     if args.jobs == 0:
         raise InputError("--jobs must be a number of threads, or -1 for all; got 0.")
-    for name in filter(None, (args.report, args.json, args.save)):
-        if not Path(name).parent.is_dir():
-            raise InputError(f"There is no folder {str(Path(name).parent)!r} to write {Path(name).name!r} into.")
+    check_folders(args.report, args.json, args.save)
 
 
 def _words(args: argparse.Namespace) -> list[str]:

@@ -1,6 +1,8 @@
 """``kinfolk describe``: what a model file holds."""
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -9,36 +11,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print method, parameters, tasks, features, fitted numbers and versions."""
+    """Print method, parameters, tasks or responses, features, fitted numbers and versions."""
     from kinfolk.io import load_model
     from kinfolk.io.models import read_description
 
     description = read_description(args.model)
     model = load_model(args.model)
-    tasks, features = [str(task) for task in model.tasks_], [str(name) for name in model.feature_names_]
     parameters = ", ".join(f"{name}={value!r}" for name, value in description["parameters"].items())
-    results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
-    noise = {"noise": _range(model.noise_variance_)} if hasattr(model, "noise_variance_") else {}
-    classes = {"classes": _some([str(label) for label in model.classes_])} if hasattr(model, "classes_") else {}
     lines = {
         "method": description["class"],
         "parameters": parameters,
-        "tasks": _some(tasks),
-        **classes,
-        "features": _some(features),
-        "fit": "; ".join(f"{result.status.value}, {result.n_iter} iterations" for result in results),
-        **noise,
-        **{
-            name: value
-            for name in model._learned()
-            if isinstance(value := getattr(model, name), int | float | str) and not isinstance(value, bool)
-        },
+        **(_tasks(model) if hasattr(model, "tasks_") else _responses(model)),
         "written by": f"kinfolk {description['kinfolk']}, format {description['format']}",
     }
     width = max(map(len, lines))
     for name, text in lines.items():
         print(f"{name:{width}}  {text}")
     return 0
+
+
+def _tasks(model: Any) -> dict[str, Any]:
+    results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
+    classes = {"classes": _some([str(label) for label in model.classes_])} if hasattr(model, "classes_") else {}
+    noise = {"noise": _range(model.noise_variance_)} if hasattr(model, "noise_variance_") else {}
+    return {
+        "tasks": _some([str(task) for task in model.tasks_]),
+        **classes,
+        "features": _some([str(name) for name in model.feature_names_]),
+        "fit": "; ".join(f"{result.status.value}, {result.n_iter} iterations" for result in results),
+        **noise,
+        **_numbers(model, model._learned()),
+    }
+
+
+def _responses(model: Any) -> dict[str, Any]:
+    from kinfolk.cli.predict import responses_of
+
+    names = getattr(model, "feature_names_in_", range(model.n_features_in_))
+    return {
+        "responses": _some(responses_of(model)),
+        "features": _some([str(name) for name in names]),
+        **_numbers(model, model._fitted),
+    }
+
+
+def _numbers(model: Any, names: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(model, name) for name in names if name.endswith("_")}
+    wanted = (int, float, str)
+    return {name: value for name, value in values.items() if isinstance(value, wanted) and not isinstance(value, bool)}
 
 
 def _some(names: list[str]) -> str:

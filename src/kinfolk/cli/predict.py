@@ -30,8 +30,15 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io import load_model
     from kinfolk.io.atomic import atomic_write
 
-    model = load_model(args.model).set_params(unseen=args.unseen)
-    model._check_parameters()
+    model = load_model(args.model)
+    if hasattr(model, "tasks_"):
+        model.set_params(unseen=args.unseen)
+        model._check_parameters()
+    elif args.std or args.unseen != "raise":
+        raise InputError(
+            f"{args.model!r} holds a {type(model).__name__}: it has responses of the same rows, without tasks or a "
+            "posterior, so that --unseen and --std do not apply."
+        )
     X = columns_of(model, args.table)
     classifies = hasattr(model, "predict_proba")
     if classifies and args.std:
@@ -45,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
         mean, std = model.predict(X, return_std=True, observation_noise=True)
     else:
         mean, std = model.predict(X), None
-    if mean.ndim == 2:
+    if not hasattr(model, "tasks_"):
+        names = ["prediction"] if mean.ndim == 1 else [f"prediction_{name}" for name in responses_of(model)]
+        frame = pd.DataFrame(mean.reshape(len(mean), -1), columns=names)
+    elif mean.ndim == 2:
         frame = pd.DataFrame(mean, columns=[f"prediction_{task}" for task in model.tasks_])
         if args.std:
             frame = frame.join(pd.DataFrame(std, columns=[f"std_{task}" for task in model.tasks_]))
@@ -66,11 +76,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def responses_of(model: Any) -> list[str]:
+    """Names of the responses of a model without tasks; their numbers where it was fitted without names."""
+    import numpy as np
+
+    return list(model.response_names_ or map(str, range(len(np.atleast_2d(model.coef_)))))
+
+
 def columns_of(model: Any, path: str) -> Any:
     """Read the columns that a model was fitted on, in its order; the others are ignored."""
     from kinfolk.exceptions import InputError
     from kinfolk.io import read_frame
 
+    if not hasattr(model, "feature_names_in_"):
+        raise InputError(
+            f"The model was fitted to an array of {model.n_features_in_} columns without names, so that the columns of "
+            f"{path!r} cannot be told apart: predict in Python, or fit it to a DataFrame."
+        )
     frame = read_frame(path)
     names = list(model.feature_names_in_)
     missing = [name for name in names if name not in frame.columns]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.lib import format as npy
 
 from kinfolk.base import TaskEstimator
@@ -33,12 +34,12 @@ _DAMAGED = (
 )
 
 
-def save_model(estimator: TaskEstimator, path: str | Path) -> None:
+def save_model(estimator: Any, path: str | Path) -> None:
     """Write a fitted model to one file.
 
     The file holds the class name, its parameters, and what it has learned: arrays as npy, the rest as json. No row of
-    the training data is in it. It is written beside its place and then moved there, so that an interrupted
-    write leaves what was there before.
+    the training data is in it, and no source model (the parameter ``source`` is None in it). It is written beside its
+    place and then moved there, so that an interrupted write leaves what was there before.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def save_model(estimator: TaskEstimator, path: str | Path) -> None:
     Raises
     ------
     InputError
-        A parameter cannot be stored as json.
+        The estimator is not one of kinfolk's, or a parameter cannot be stored as json.
 
     Examples
     --------
@@ -64,19 +65,20 @@ def save_model(estimator: TaskEstimator, path: str | Path) -> None:
     >>> bool((again.predict(ames.X) == model.predict(ames.X)).all())
     True
     """
-    import kinfolk
-
-    if not isinstance(estimator, TaskEstimator):
+    if type(estimator) not in _classes().values():
         raise InputError(
-            f"save_model writes estimators that know tasks; a {type(estimator).__name__} is not one. Keep its coef_ "
+            f"save_model writes the estimators of kinfolk; a {type(estimator).__name__} is not one. Keep its coef_ "
             "and intercept_ with numpy.savez, or use joblib where you trust the file."
         )
+    import kinfolk
+
     arrays: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     for name, value in get_state(estimator).items():
         is_numbers = isinstance(value, np.ndarray) and value.dtype != object
         (arrays if is_numbers else plain)[name] = value if is_numbers else _plain(value, name)
-    parameters = {name: _plain(value, name) for name, value in estimator.get_params(deep=False).items()}
+    given = estimator.get_params(deep=False) | dict.fromkeys(getattr(estimator, "_not_kept", ()))
+    parameters = {name: _plain(value, name) for name, value in given.items()}
     description = {
         "format": FORMAT_VERSION,
         "kinfolk": kinfolk.__version__,
@@ -115,9 +117,7 @@ def load_model(path: str | Path, *, max_bytes: int = 4 * 2**30) -> Any:
     description, arrays = _read(Path(path), max_bytes)
     import kinfolk
 
-    methods = kinfolk.all_estimators("regressor") + kinfolk.all_estimators("classifier")
-    classes = {method.__name__: method for method in methods}
-    name = description["class"]
+    classes, name = _classes(), description["class"]
     if name not in classes:
         raise ModelFileError(f"{str(path)!r} holds a {name!r}, which is not a method of kinfolk {kinfolk.__version__}.")
     try:
@@ -137,6 +137,18 @@ def read_description(path: str | Path, *, max_bytes: int = 4 * 2**30) -> dict[st
     return description | {"arrays": {name: list(array.shape) for name, array in arrays.items()}}
 
 
+def _classes() -> dict[str, Any]:
+    """The exported estimators that a file can hold, by name."""
+    import kinfolk
+
+    public = {name: getattr(kinfolk, name) for name in kinfolk.__all__}
+    return {
+        name: item
+        for name, item in public.items()
+        if isinstance(item, type) and (issubclass(item, TaskEstimator) or hasattr(item, "_restore"))
+    }
+
+
 def _plain(value: Any, name: str) -> Any:
     """Value as json can hold it."""
     if isinstance(value, np.generic):
@@ -147,6 +159,9 @@ def _plain(value: Any, name: str) -> Any:
         return [_plain(item, name) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _plain(item, name) for key, item in value.items()}}
+    if isinstance(value, pd.DataFrame):
+        columns = {str(column): _plain(value[column].tolist(), name) for column in value.columns}
+        return {"frame": columns, "index": _plain(value.index.tolist(), name)}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": repr(value)}
     if value is None or isinstance(value, bool | int | float | str):
@@ -155,6 +170,11 @@ def _plain(value: Any, name: str) -> Any:
 
 
 def _from_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_plain(item) for item in value]
+    if isinstance(value, dict) and set(value) == {"frame", "index"}:
+        columns = {name: _from_plain(column) for name, column in value["frame"].items()}
+        return pd.DataFrame(columns, index=_from_plain(value["index"]))
     if isinstance(value, dict) and set(value) == {"float"} and value["float"] in ("inf", "-inf", "nan"):
         return float(value["float"])
     if isinstance(value, dict) and set(value) == {"dict"} and isinstance(value["dict"], dict):
@@ -205,8 +225,11 @@ def _description(found: Any, path: Path) -> dict[str, Any]:
         raise ModelFileError(
             f"{str(path)!r} is not a kinfolk model: {_MODEL} has no valid {', '.join(wrong) or 'arrays'}."
         )
-    for part in ("parameters", "state"):
-        found[part] = {name: _from_plain(value) for name, value in found[part].items()}
+    try:
+        for part in ("parameters", "state"):
+            found[part] = {name: _from_plain(value) for name, value in found[part].items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{str(path)!r} holds a table that is none: {error}.") from error
     for name in ("tasks", "classes"):
         if isinstance(found["state"].get(name), list):
             found["state"][name] = np.array(found["state"][name], dtype=object)

@@ -12,11 +12,14 @@ from kinfolk.result import FitResult, Status
 from kinfolk.scaling import Scaling
 
 
-def get_state(estimator: TaskEstimator) -> dict[str, Any]:
+def get_state(estimator: Any) -> dict[str, Any]:
     """Everything that `fit` learned; no row of the training data."""
     check_is_fitted(estimator)
+    if not isinstance(estimator, TaskEstimator):
+        state: dict[str, Any] = estimator._state()
+        return state
     scaling: Scaling = estimator._scaling
-    state: dict[str, Any] = {
+    state = {
         "tasks": estimator.tasks_,
         "feature_names": estimator.feature_names_,
         "feature_names_in": list(getattr(estimator, "feature_names_in_", [])),
@@ -33,8 +36,11 @@ def get_state(estimator: TaskEstimator) -> dict[str, Any]:
     return state | {f"learned.{name}": getattr(estimator, name) for name in estimator._learned()}
 
 
-def set_state(estimator: TaskEstimator, state: dict[str, Any]) -> None:
+def set_state(estimator: Any, state: dict[str, Any]) -> None:
     """Make ``estimator`` the fitted one that `get_state` described."""
+    if not isinstance(estimator, TaskEstimator):
+        estimator._restore(state)
+        return
     estimator.tasks_ = state["tasks"]
     estimator.feature_names_ = list(state["feature_names"])
     if state["feature_names_in"]:

@@ -40,7 +40,7 @@ class TableFile:
     ----------
     X : DataFrame
         Features, and the task column last when there is one.
-    y : Series, or DataFrame of several targets (wide data)
+    y : Series, or DataFrame of the targets of wide data
     task : str or None
     weights : (n,) array or None
     left_out : list of str
@@ -114,7 +114,7 @@ def read_table(
     task : str, optional
         Column with the task labels. None with several targets: wide data, each target a task.
     target : str or list of str
-        Column or columns to predict.
+        Column or columns to predict. A list without a task, even of one column, is wide data.
     features : list of str, optional
         Default: all other columns that are numeric; the rest are listed in ``left_out``. A column that is mostly
         numbers but holds some text is an error, not a column to leave out.
@@ -147,7 +147,8 @@ def read_table(
     if target is None:
         raise InputError(f"Name the column to predict with --target. Columns: {_listed(frame)}.")
     targets = [target] if isinstance(target, str) else list(target)
-    if task is None and len(targets) == 1:
+    wide = task is None and not isinstance(target, str)
+    if task is None and not wide:
         raise InputError(
             f"Name the column that says which task a row belongs to with --task (or several --target columns, each a "
             f"task). Columns: {_listed(frame)}."
@@ -175,7 +176,7 @@ def read_table(
     values, dropped = _without_missing(values, targets, task, drop_missing)
     return TableFile(
         X=values[[*numeric, *([task] if task else [])]],
-        y=values[targets[0]] if len(targets) == 1 else values[targets],
+        y=values[targets] if wide or len(targets) > 1 else values[targets[0]],
         task=task,
         weights=None if weights is None else values[weights].to_numpy(dtype=float),
         left_out=left_out,

@@ -2,7 +2,8 @@ r"""What a target study may be fitted by, each with the errors of its held-out r
 
 - *target*: reduced-rank ridge regression of the target alone;
 - *source*: the source's coefficients with the target's intercepts;
-- *offset*: the source's coefficients plus a reduced-rank ridge regression of what they leave over;
+- *offset*: the source's coefficients plus a share of the reduced-rank ridge regression of what they leave over (all of
+  it, a half or a quarter: a compromise between the source and the target's own fit);
 - *l1*: spectral transfer, see `kinfolk.transfer.objective`;
 - *ridge*: the graded ridge
 
@@ -29,6 +30,8 @@ from kinfolk.transfer.responses import ALPHAS, Responses
 
 _STRENGTHS: FloatArray = np.logspace(-3.0, 2.0, 6)  # of the graded ridge, in multiples of the features' mean variance
 
+_SHARES = (1.0, 0.5, 0.25)  # of an offset
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -46,6 +49,8 @@ class Candidate:
     rank : int
     errors : (folds,) array
         Sum of squared errors of each fold.
+    share : float, default=1.0
+        Which part of an offset is used: ``C_0 + share * offset``.
     """
 
     kind: str
@@ -54,6 +59,7 @@ class Candidate:
     strength: float
     rank: int
     errors: FloatArray
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -133,22 +139,24 @@ class Setting:
         return errors
 
 
-def ridge_candidates(
-    study: Responses, Z: FloatArray, folds: Folds, kind: str, source: str, ranks: Sequence[int] | None
-) -> list[Candidate]:
+def target_candidates(study: Responses, Z: FloatArray, folds: Folds, ranks: Sequence[int] | None) -> list[Candidate]:
     """Reduced-rank ridge regressions of a study: the best rank of those given (None: of all) for each strength."""
     alphas = ALPHAS * study.n
-    errors = cross_validate(study, Z, folds, alphas)
-    starts = [Candidate(kind, source, (0, 0), float(alpha), 0, errors[:, i, 0]) for i, alpha in enumerate(alphas)]
+    errors = cross_validate(study, Z, folds, alphas)[:, :, 0]
+    starts = [Candidate("target", "", (0, 0), float(alpha), 0, errors[:, i, 0]) for i, alpha in enumerate(alphas)]
     return [_best_rank(errors[:, i], ranks, start) for i, start in enumerate(starts)]
 
 
 def offset_candidates(study: Responses, Z: FloatArray, folds: Folds, name: str, coef: FloatArray) -> list[Candidate]:
     """The source's coefficients ``(p, q)`` as they are, and with a regression of what they leave over."""
-    rest, alphas = left_over(study, coef), ALPHAS * study.n
-    as_it_is = cross_validate(rest, Z, folds, alphas[-1:])[:, 0, 0]
-    found = [Candidate("source", name, (0, 0), float(alphas[-1]), 0, as_it_is)]
-    return found + ridge_candidates(rest, Z, folds, "offset", name, None)
+    alphas = ALPHAS * study.n
+    errors = cross_validate(left_over(study, coef), Z, folds, alphas, _SHARES)
+    found = [Candidate("source", name, (0, 0), float(alphas[-1]), 0, errors[:, -1, 0, 0])]
+    for i, alpha in enumerate(alphas):
+        for j, share in enumerate(_SHARES):
+            start = Candidate("offset", name, (0, 0), float(alpha), 0, errors[:, i, j, 0], share)
+            found.append(_best_rank(errors[:, i, j], None, start))
+    return found
 
 
 def left_over(study: Responses, coef: FloatArray) -> Responses:

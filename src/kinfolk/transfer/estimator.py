@@ -13,10 +13,12 @@ from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.held_out import cells, cross_validate, fit_all
 from kinfolk.transfer.responses import ALPHAS, Responses, check_folds, is_whole
+from kinfolk.transfer.source import response_names
+from kinfolk.transfer.stored import Stored
 from kinfolk.validation import check_table, check_target, check_weights
 
 
-class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class ReducedRankRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     r"""Many responses of the same rows whose coefficients have low rank, with a ridge.
 
     .. math:: \min_{\mathrm{rank}(C) \le r} \sum_i s_i \|y_i - a - C^\top x_i\|^2 + \alpha \|C\|_F^2 ,
@@ -58,6 +60,8 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
     alphas_ : (alphas,) array
     n_iter_ : int
         Turns of EM (1 where no response is missing).
+    response_names_ : list of str or None
+        Columns of y, where it is a DataFrame.
 
     Notes
     -----
@@ -76,6 +80,19 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
     >>> model.rank_, model.coef_.shape
     (2, (6, 8))
     """
+
+    _fitted = (
+        "coef_",
+        "intercept_",
+        "rank_",
+        "alpha_",
+        "singular_values_",
+        "cv_table_",
+        "alphas_",
+        "n_iter_",
+        "response_names_",
+        "_single",
+    )
 
     def __init__(
         self,
@@ -120,7 +137,7 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         validate_data(self, X=X, skip_check_array=True)
         targets = check_target(y, n_rows=len(features), allow_2d=True, allow_missing=True)
         weights = check_weights(sample_weight, n_rows=len(features))
-        self._single = targets.ndim == 1
+        self._single, self.response_names_ = targets.ndim == 1, response_names(y)
         Y = targets.reshape(len(features), -1)
         self._check_parameters(min(features.shape[1], Y.shape[1]))
         study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
@@ -175,7 +192,7 @@ class ReducedRankRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             self.cv_table_ = np.zeros((0, 0))
             return
         folds = study.folds(self.cv, self.random_state)
-        errors = cross_validate(study, Z, folds, self.alphas_).sum(axis=0)
+        errors = cross_validate(study, Z, folds, self.alphas_)[:, :, 0].sum(axis=0)
         self.cv_table_ = errors / max(float(cells(study, folds).sum()), 1e-300)
         table = self.cv_table_[:, list(ranks)]
         column = int(table.min(axis=0).argmin())

@@ -113,8 +113,8 @@ def descend(
     prox: float = 0.0,
     tol: float = 1e-6,
     max_iter: int = 1000,
-) -> tuple[Factors, int, bool]:
-    """Descend from a starting point until the objective settles; the factors, the sweeps, and whether they settled.
+) -> tuple[Factors, int, BoolArray]:
+    """Descend from a starting point until the objective settles; the factors, the sweeps, and which settled ``(G,)``.
 
     Parameters
     ----------
@@ -132,21 +132,20 @@ def descend(
     best = replace(state, value=evaluate(sums, state, penalty_u, penalty_v))
     best = replace(best, **{name: values.copy() for name, values in vars(best).items()})
     active = np.arange(state.U.shape[1])
-    done, settled = 0, False
+    done = 0
     while done < max_iter and len(active):
         now = best.take(active)
         moved = _sweeps(sums, now, penalty_u[active], penalty_v[active], prox, min(max_iter - done, 20 * _CHECK), tol)
         done += moved[1]
         best.put(active, moved[0])
         active = active[~moved[2]]
-    settled = not len(active)
-    return best, done, settled
+    return best, done, ~np.isin(np.arange(state.U.shape[1]), active)
 
 
 def _sweeps(
     sums: Sums, start: Factors, penalty_u: FloatArray, penalty_v: FloatArray, prox: float, n_sweeps: int, tol: float
 ) -> tuple[Factors, int, BoolArray]:
-    """Sweeps until at least half of the problems (columns over folds) have settled."""
+    """Sweeps until at least a quarter of the problems (over all folds) have settled."""
     folds, groups = start.U.shape[:2]
     S, M = sums.S, sums.M
     Mt = np.ascontiguousarray(M.swapaxes(1, 2))
@@ -181,7 +180,7 @@ def _sweeps(
             best = best.lower(Factors(U, d, V, omega_u, omega_v, H_u, H_v, value))
             settled = (np.abs(last - value) <= tol * np.abs(value)).all(axis=0)
             last = value
-            if 2 * np.count_nonzero(settled) >= groups:
+            if 4 * np.count_nonzero(settled) >= groups:
                 break
     return best, sweep, settled
 

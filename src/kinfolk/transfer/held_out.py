@@ -12,8 +12,10 @@ from kinfolk.transfer.responses import Responses
 Folds = Sequence[tuple[IntArray, IntArray]]
 
 
-def cross_validate(study: Responses, Z: FloatArray, folds: Folds, alphas: FloatArray) -> FloatArray:
-    """Sums of squared errors of the held-out responses that were seen, ``(folds, alphas, ranks)``.
+def cross_validate(
+    study: Responses, Z: FloatArray, folds: Folds, alphas: FloatArray, shares: Sequence[float] = (1.0,)
+) -> FloatArray:
+    """Sums of squared errors of the held-out responses that were seen, ``(folds, alphas, shares, ranks)``.
 
     Parameters
     ----------
@@ -22,19 +24,23 @@ def cross_validate(study: Responses, Z: FloatArray, folds: Folds, alphas: FloatA
         Its features, in any basis of the space that its rows span.
     folds : sequence of (train, test)
     alphas : (A,) array
+    shares : sequence of float, default=(1.0,)
+        Which part of the fitted coefficients is used.
     """
     most = min(Z.shape[1], study.Y.shape[1])
     whole = study.grams(Z, study.Y) if study.complete else None
-    errors = np.empty((len(folds), len(alphas), most + 1))
+    errors = np.empty((len(folds), len(alphas), len(shares), most + 1))
     for f, (train, test) in enumerate(folds):
         if whole is None:
-            errors[f] = [_by_rows(study, Z, train, test, alpha)[: most + 1] for alpha in alphas]
+            errors[f] = [_by_rows(study, Z, train, test, alpha, shares)[:, : most + 1] for alpha in alphas]
             continue
         part = study.grams(Z, study.Y, test)
         rest = len(train) + len(test) == len(Z)
         training = whole.without(part) if rest else study.grams(Z, study.Y, train)
         path = Spectral(training)
-        errors[f] = [held_out_error(part, training, *path.fit(alpha)[:2])[: most + 1] for alpha in alphas]
+        for i, alpha in enumerate(alphas):
+            loaded, V, _ = path.fit(alpha)
+            errors[f, i] = [held_out_error(part, training, share * loaded, V)[: most + 1] for share in shares]
     return errors
 
 
@@ -44,7 +50,7 @@ def cells(study: Responses, folds: Folds) -> FloatArray:
 
 
 def fit_all(
-    study: Responses, Z: FloatArray, alpha: float, rank: int, max_iter: int
+    study: Responses, Z: FloatArray, alpha: float, rank: int, max_iter: int, *, share: float = 1.0
 ) -> tuple[FloatArray, FloatArray, FloatArray, int, bool]:
     """Coefficients ``(k, q)``, intercepts, singular values, turns of EM, and whether they settled."""
     target, turns, settled = study.Y, 1, True
@@ -52,25 +58,27 @@ def fit_all(
         target, turns, settled = fill_in(Z, target, study.seen, study.weights, alpha, rank, max_iter=max_iter, tol=1e-4)
     grams = study.grams(Z, target)
     loaded, V, sizes = Spectral(grams).fit(alpha)
-    coef = loaded[:, :rank] @ V[:, :rank].T
+    coef = share * loaded[:, :rank] @ V[:, :rank].T
     return coef, grams.y_mean - grams.x_mean @ coef, sizes[:rank], turns, settled
 
 
-def _by_rows(study: Responses, Z: FloatArray, train: IntArray, test: IntArray, alpha: float) -> FloatArray:
-    """Errors of one fold for ranks 0 to q, where Gram matrices of the whole would not do."""
-    target, seen, weights = study.Y, study.seen, study.weights
-    if not study.complete:
-        target = target.copy()
-        rank = target.shape[1]
-        target[train], *_ = fill_in(
-            Z[train], target[train], seen[train], weights[train], alpha, rank, max_iter=30, tol=1e-2
-        )
+def _by_rows(
+    study: Responses, Z: FloatArray, train: IntArray, test: IntArray, alpha: float, shares: Sequence[float]
+) -> FloatArray:
+    """Errors of one fold, ``(shares, q + 1)``, where some responses are missing."""
+    target, seen, weights = study.Y.copy(), study.seen, study.weights
+    rank = target.shape[1]
+    target[train], *_ = fill_in(
+        Z[train], target[train], seen[train], weights[train], alpha, rank, max_iter=30, tol=1e-2
+    )
     grams = study.grams(Z, target, train)
     loaded, V, _ = Spectral(grams).fit(alpha)
     scores = (Z[test] - grams.x_mean) @ loaded
-    residual = np.where(seen[test], study.Y[test] - grams.y_mean, 0.0)
-    sums = [float((weights[test] @ residual**2).sum())]
-    for r in range(V.shape[1]):
-        residual = np.where(seen[test], residual - np.outer(scores[:, r], V[:, r]), 0.0)
-        sums.append(float((weights[test] @ residual**2).sum()))
-    return np.array(sums)
+    sums = np.empty((len(shares), V.shape[1] + 1))
+    for row, share in zip(sums, shares, strict=True):
+        residual = np.where(seen[test], study.Y[test] - grams.y_mean, 0.0)
+        row[0] = (weights[test] @ residual**2).sum()
+        for r in range(V.shape[1]):
+            residual = np.where(seen[test], residual - np.outer(share * scores[:, r], V[:, r]), 0.0)
+            row[r + 1] = (weights[test] @ residual**2).sum()
+    return sums

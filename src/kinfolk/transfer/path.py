@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.transfer.factors import Factors, Sums, descend
 from kinfolk.transfer.restricted import largest_penalty, restricted
 
@@ -19,15 +19,15 @@ class Path:
     ----------
     fits : list of Factors
         One a penalty, largest penalty first.
+    settled : (L, G) booleans
+        Which of them converged, for each penalty and number of free directions.
     sweeps : int
         Of the slowest problem, over the whole path.
-    settled : bool
-        Whether all of them converged.
     """
 
     fits: list[Factors]
+    settled: BoolArray
     sweeps: int
-    settled: bool
 
 
 Free = tuple[int, int]  # source directions among features and among responses that cost nothing
@@ -67,7 +67,7 @@ def penalty_grid(sums: Sums, rank: int, free: Sequence[Free]) -> FloatArray:
 
 
 def follow(
-    sums: Sums, rank: int, free: Sequence[Free], penalties: FloatArray, *, tol: float = 3e-4, max_iter: int = 500
+    sums: Sums, rank: int, free: Sequence[Free], penalties: FloatArray, *, tol: float = 3e-4, max_iter: int = 200
 ) -> Path:
     """Fits along the path, for every fold and number of free directions.
 
@@ -90,7 +90,7 @@ def follow(
     falling = np.array([g for g, (u, v) in enumerate(free) if min(u, v) >= rank], dtype=np.intp)
     rising = np.array([g for g, (u, v) in enumerate(free) if min(u, v) <= 2 * rank], dtype=np.intp)
     found = [_nowhere(folds, groups, rank, p, q) for _ in range(length)]
-    sweeps, all_settled = 0, True
+    sweeps, all_settled = 0, np.ones((length, groups), dtype=bool)
     for places, order, prox in ((falling, range(length), 0.0), (rising, reversed(range(length)), 2.0)):
         if not len(places):
             continue
@@ -101,9 +101,10 @@ def follow(
             state, taken, settled = descend(
                 sums, state, weight * cost_u[places], weight * cost_v[places], prox=prox, tol=tol, max_iter=max_iter
             )
-            sweeps, all_settled = sweeps + taken, all_settled and settled
+            sweeps += taken
+            all_settled[i, places] &= settled
             found[i].put(places, found[i].take(places).lower(state))
-    return Path(found, sweeps, all_settled)
+    return Path(found, all_settled, sweeps)
 
 
 def _start(sums: Sums, rank: int, ends: Sequence[Free]) -> Factors:

@@ -1,16 +1,19 @@
-"""The selected candidate, fitted to all rows (or to the training rows of every fold)."""
+"""The selected candidates, fitted to all rows, and their average."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.transfer.candidates import Candidate, Setting, graded_ridge, left_over, truncated
+from kinfolk.transfer.candidates import Candidate, Setting, graded_ridge, truncated
 from kinfolk.transfer.factors import Factors, Sums
-from kinfolk.transfer.held_out import Folds, fit_all
-from kinfolk.transfer.path import Path, follow, penalty_grid
+from kinfolk.transfer.held_out import Folds
+from kinfolk.transfer.path import follow
 from kinfolk.transfer.reduced_rank import Grams, Spectral
 from kinfolk.transfer.responses import Responses
+from kinfolk.transfer.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,13 @@ class Refit:
     Attributes
     ----------
     coef : (p, q) array
+        Average over the candidates by their weights.
     offset : (q,) array
         Intercepts.
+    leading : (p, q) array
+        Coefficients of the selected candidate alone.
     factors : Factors or None
-        Of spectral transfer, in source coordinates.
+        Of the selected candidate, when it is spectral transfer, in source coordinates.
     n_iter : int
         Sweeps of the solver, or turns of EM for missing responses.
     settled : bool
@@ -31,106 +37,151 @@ class Refit:
 
     coef: FloatArray
     offset: FloatArray
+    leading: FloatArray
     factors: Factors | None
     n_iter: int
     settled: bool
 
 
-def refit(candidate: Candidate, study: Responses, setting: Setting | None, Z: FloatArray, max_iter: int) -> Refit:
-    """Fit a candidate to all rows; missing responses are filled in by EM under the candidate itself.
+@dataclass(frozen=True)
+class _Fit:
+    candidate: Candidate
+    coef: FloatArray
+    factors: Factors | None = None
+    sweeps: int = 1
+    settled: bool = True
+
+
+def refit(chosen: Selection, study: Responses, settings: Mapping[str, Setting], max_iter: int) -> Refit:
+    """Fit every candidate that has a weight to all rows, and average.
+
+    Missing responses are filled in by EM: the E-step puts the prediction of the average in their place.
 
     Parameters
     ----------
-    candidate : Candidate
+    chosen : Selection
     study : Responses
-    setting : Setting or None
-        Of the candidate's source; None for the target alone.
-    Z : (n, k) array
-        The study's features in a basis of their row space, see `Responses.row_space`.
+    settings : mapping of source to Setting
     max_iter : int
     """
-    if candidate.kind in ("target", "source", "offset"):
-        start = _start(study, setting)
-        rest = left_over(study, start)
-        coef, offset, _, turns, settled = fit_all(rest, Z, candidate.strength, candidate.rank, max_iter)
-        basis = study.row_space()
-        return Refit(start + (coef if basis is None else basis @ coef), offset, None, turns, settled)
-    assert setting is not None
-    return _in_coordinates(candidate, study, setting, max_iter)
-
-
-def _in_coordinates(candidate: Candidate, study: Responses, setting: Setting, max_iter: int) -> Refit:
-    at, grams, Y = setting.at, setting.trainings[-1], study.Y
+    basis = study.row_space()
+    Z = study.Z if basis is None else study.Z @ basis
+    Y = chosen.filled[-1]
     spread = max(float(np.sqrt(np.mean(Y**2))), 1e-300)
-    for turn in range(1, max_iter + 1):
-        (inner,), path = _solve(candidate, [grams], max_iter, 1e-6)
-        coef = at.U @ inner @ at.V.T
-        offset = at.V @ grams.y_mean - (grams.x_mean @ inner) @ at.V.T
-        if study.complete:
+    turn, filled = 0, study.complete
+    while True:
+        turn += 1
+        fits = list(_fits(chosen, study, settings, Z, basis, Y, max_iter))
+        coef = sum((chosen.mixture[id(one.candidate)] * one.coef for one in fits), np.zeros_like(fits[0].coef))
+        grams = study.grams(Z, Y)
+        x_mean = grams.x_mean if basis is None else basis @ grams.x_mean
+        offset = grams.y_mean - x_mean @ coef
+        if filled or turn == max_iter:
             break
         predicted = np.where(study.seen, study.Y, offset + study.Z @ coef)
-        change, Y = float(np.abs(predicted - Y)[~study.seen].max()), predicted
-        grams = study.grams(setting.Z, Y @ at.V)
-        if turn > 1 and change < 1e-4 * spread:
-            break
-    else:
-        return Refit(coef, offset, None if path is None else path.fits[0], max_iter, False)
-    if path is None:
-        return Refit(coef, offset, None, turn, True)
-    return Refit(coef, offset, path.fits[0], max(turn, path.sweeps), path.settled)
-
-
-def _solve(candidate: Candidate, grams: list[Grams], max_iter: int, tol: float) -> tuple[FloatArray, Path | None]:
-    """Coefficients ``(F, k, l)`` in source coordinates, and the end of the path that led there."""
-    S, M = np.array([part.S / part.n for part in grams]), np.array([part.M / part.n for part in grams])
-    if candidate.kind == "ridge":
-        fits = [graded_ridge(s, m, candidate.free, candidate.strength) for s, m in zip(S, M, strict=True)]
-        return np.array([truncated(s, fit, candidate.rank) for s, fit in zip(S, fits, strict=True)]), None
-    sums = Sums(S, M, np.array([float(part.yy.sum()) / part.n for part in grams]))
-    grid = penalty_grid(sums, candidate.rank, [candidate.free])[0]
-    larger, smaller = (grid[sign * (grid - candidate.strength) > 1e-9 * candidate.strength] for sign in (1.0, -1.0))
-    penalties = np.concatenate((larger, [candidate.strength], smaller))
-    path = follow(sums, candidate.rank, [candidate.free], penalties[None], tol=tol, max_iter=max_iter)
-    fit = path.fits[len(larger)]
-    coef: FloatArray = (fit.U[:, 0].swapaxes(1, 2) * fit.d[:, 0, None]) @ fit.V[:, 0]
-    return coef, Path([fit], path.sweeps, path.settled)
+        filled = float(np.abs(predicted - Y)[~study.seen].max()) < 1e-4 * spread
+        Y = predicted
+    (leading,) = [one for one in fits if one.candidate is chosen.selected]
+    sweeps = max(turn, *(one.sweeps for one in fits))
+    settled = filled and leading.settled
+    return Refit(coef, offset, leading.coef, leading.factors, sweeps, settled)
 
 
 def errors_by_response(
-    candidate: Candidate,
-    study: Responses,
-    setting: Setting | None,
-    Z: FloatArray,
-    folds: Folds,
-    filled: list[FloatArray],
+    candidate: Candidate, chosen: Selection, study: Responses, settings: Mapping[str, Setting], folds: Folds
 ) -> FloatArray:
-    """Sums of squared errors of the held-out rows that were seen, ``(folds, q)``.
-
-    Parameters
-    ----------
-    candidate, study, setting, Z
-        As in `refit`.
-    folds : sequence of (train, test)
-    filled : list of (n, q) arrays
-        As `fill_folds` gives them.
-    """
+    """Sums of squared errors of the held-out rows that were seen, ``(folds, q)``, for one candidate."""
+    setting = settings.get(candidate.source)
     if candidate.kind in ("l1", "ridge"):
         assert setting is not None
-        fits, _ = _solve(candidate, setting.trainings[:-1], 500, 3e-4)
-        return np.array([setting.by_response(f, fit @ setting.at.V.T) for f, fit in enumerate(fits)])
+        if candidate.kind == "l1":
+            ((_, inner, _, _),) = _paths(chosen, setting, setting.trainings[:-1], [candidate])
+        else:
+            inner = np.array([_ridge(candidate, part) for part in setting.trainings[:-1]])
+        return np.array([setting.by_response(f, coef @ setting.at.V.T) for f, coef in enumerate(inner)])
+    basis = study.row_space()
+    Z = study.Z if basis is None else study.Z @ basis
     errors, start = np.empty((len(folds), study.Y.shape[1])), _start(study, setting)
     for f, (train, test) in enumerate(folds):
-        grams = study.grams(Z, filled[f] - study.Z @ start, train)
-        loaded, V, _ = Spectral(grams).fit(candidate.strength)
-        coef = loaded[:, : candidate.rank] @ V[:, : candidate.rank].T
+        grams = study.grams(Z, chosen.filled[f] - study.Z @ start, train)
+        coef = _regression(candidate, Spectral(grams))
         predicted = study.Z[test] @ start + grams.y_mean + (Z[test] - grams.x_mean) @ coef
         residual = np.where(study.seen[test], study.Y[test] - predicted, 0.0)
         errors[f] = study.weights[test] @ residual**2
     return errors
 
 
+def _fits(
+    chosen: Selection,
+    study: Responses,
+    settings: Mapping[str, Setting],
+    Z: FloatArray,
+    basis: FloatArray | None,
+    Y: FloatArray,
+    max_iter: int,
+) -> Iterator[_Fit]:
+    """Every candidate that has a weight, fitted to complete responses."""
+    used = [one for one in chosen.candidates if id(one) in chosen.mixture]
+    for name in ("", *settings):
+        mine = [one for one in used if one.source == name]
+        setting = settings.get(name)
+        regressions = [one for one in mine if one.kind not in ("l1", "ridge")]
+        if regressions:
+            start = _start(study, setting)
+            spectral = Spectral(study.grams(Z, Y - study.Z @ start))
+            for one in regressions:
+                coef = _regression(one, spectral)
+                yield _Fit(one, start + (coef if basis is None else basis @ coef))
+        if setting is None:
+            continue
+        at, grams = setting.at, study.grams(setting.Z, Y @ setting.at.V)
+        for one in mine:
+            if one.kind == "ridge":
+                yield _Fit(one, at.U @ _ridge(one, grams) @ at.V.T)
+        paths = [one for one in mine if one.kind == "l1"]
+        if paths:
+            for one, inner, factors, ended in _paths(chosen, setting, [grams], paths, tol=1e-6, max_iter=max_iter):
+                yield _Fit(one, at.U @ inner[0] @ at.V.T, factors, *ended)
+
+
+def _regression(candidate: Candidate, spectral: Spectral) -> FloatArray:
+    loaded, V, _ = spectral.fit(candidate.strength)
+    coef: FloatArray = candidate.share * loaded[:, : candidate.rank] @ V[:, : candidate.rank].T
+    return coef
+
+
+def _ridge(candidate: Candidate, grams: Grams) -> FloatArray:
+    S, M = grams.S / grams.n, grams.M / grams.n
+    return truncated(S, graded_ridge(S, M, candidate.free, candidate.strength), candidate.rank)
+
+
+def _paths(
+    chosen: Selection, setting: Setting, grams: Sequence[Grams], wanted: Sequence[Candidate], **how: Any
+) -> Iterator[tuple[Candidate, FloatArray, Factors, tuple[int, bool]]]:
+    """Spectral transfer for the wanted candidates, along whole paths.
+
+    Coefficients ``(F, k, l)``, factors, and how they ended: sweeps, and whether they settled.
+    """
+    S, M = np.array([part.S / part.n for part in grams]), np.array([part.M / part.n for part in grams])
+    sums = Sums(S, M, np.array([float(part.yy.sum()) / part.n for part in grams]))
+    free = sorted({one.free for one in wanted})
+    steps: list[list[Candidate]] = [[] for _ in free]
+    for one in chosen.candidates:
+        if one.kind == "l1" and one.source == setting.name and one.free in free:
+            steps[free.index(one.free)].append(one)
+    penalties = np.array([[one.strength for one in row] for row in steps])
+    path = follow(sums, steps[0][0].rank, free, penalties, **how)
+    used = {id(one) for one in wanted}
+    for g, row in enumerate(steps):
+        for i, one in enumerate(row):
+            if id(one) in used:
+                fit = path.fits[i].take(np.array([g]))
+                coef = (fit.U[:, 0].swapaxes(1, 2) * fit.d[:, 0, None]) @ fit.V[:, 0]
+                yield one, coef, fit, (path.sweeps, bool(path.settled[i, g]))
+
+
 def _start(study: Responses, setting: Setting | None) -> FloatArray:
-    """Coefficients ``(p, q)`` that a ridge adds to: the source's, or none."""
+    """Coefficients ``(p, q)`` that a regression adds to: the source's, or none."""
     if setting is None:
         return np.zeros((study.Z.shape[1], study.Y.shape[1]))
     assert setting.at.coef is not None

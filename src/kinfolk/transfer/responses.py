@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.model_selection import KFold, check_cv
+from sklearn.model_selection import RepeatedKFold, check_cv
 
 from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.exceptions import InputError
@@ -13,6 +13,8 @@ from kinfolk.transfer.missing import fill_in
 from kinfolk.transfer.reduced_rank import Grams, Spectral
 
 ALPHAS: FloatArray = np.logspace(-4.0, 2.0, 13)  # ridge strengths over the number of rows, in standardised units
+
+_HELD_OUT = 60  # rows that cross-validation holds out at least
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,15 @@ class Responses:
         return np.linalg.svd(self.Z, full_matrices=False)[2].T if self.Z.shape[1] > len(self.Z) else None
 
     def folds(self, cv: Any, random_state: Any) -> list[tuple[IntArray, IntArray]]:
-        """Training and test rows of each fold: shuffled for a number, else what the splitter says."""
+        """Training and test rows of each fold: shuffled for a number, else what the splitter says.
+
+        For a number of folds, fewer than 60 rows are dealt anew until 60 have been held out: the choice depends less on
+        how few rows were dealt.
+        """
+        n = len(self.Z)
         if isinstance(cv, Integral):
-            cv = KFold(min(int(cv), len(self.Z) // 2), shuffle=True, random_state=random_state)
+            repeats = max(1, -(-_HELD_OUT // n))
+            cv = RepeatedKFold(n_splits=min(int(cv), n // 2), n_repeats=repeats, random_state=random_state)
         return list(check_cv(cv).split(self.Z, self.Y))
 
     def in_user_units(self, coef: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,7 +1,7 @@
 """Which candidate: one cross-validation for the target alone and for everything that borrows from a source."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from kinfolk.transfer.candidates import (
     graded_candidates,
     l1_candidates,
     offset_candidates,
-    ridge_candidates,
+    target_candidates,
 )
 from kinfolk.transfer.coordinates import Coordinates
 from kinfolk.transfer.held_out import Folds, cells
@@ -24,6 +24,7 @@ from kinfolk.transfer.path import Free
 from kinfolk.transfer.reduced_rank import Grams
 from kinfolk.transfer.responses import Responses
 
+_TEMPERATURE = 8.0  # of exponential weights, in units of the noise variance
 KINDS = ("target", "l1", "ridge", "offset")
 Progress = Callable[[int, int, str], None]
 
@@ -40,8 +41,13 @@ class Selection:
     target, borrowed : Candidate or None
         The best of the target alone, and the best that borrows.
     selected : Candidate
+        The best of those that may be used.
+    mixture : dict
+        Weight of every candidate that is used, by its `id`; they sum to one.
     filled : list of (n, q) arrays
         Responses of each fold and of all rows, see `fill_folds`.
+    repeats : float
+        How often a row is held out.
     """
 
     candidates: list[Candidate]
@@ -49,11 +55,13 @@ class Selection:
     target: Candidate
     borrowed: Candidate | None
     selected: Candidate
+    mixture: dict[int, float]
     filled: list[FloatArray]
+    repeats: float
 
     def gain(self, candidate: Candidate) -> tuple[float, float]:
         """Share of the target's own error that a candidate saves, and its standard error over folds (paired)."""
-        return paired_gain(candidate.errors, self.target.errors, self.weights)
+        return paired_gain(candidate.errors, self.target.errors, self.weights, self.repeats)
 
     def table(self) -> pd.DataFrame:
         """One row a candidate: what it is, its mean squared error, and its paired gain over the target alone."""
@@ -69,21 +77,28 @@ class Selection:
                     "free_v": one.free[1],
                     "strength": one.strength,
                     "rank": one.rank,
+                    "share": one.share,
                     "error": float(one.errors.sum()) / total,
                     "gain": gain,
                     "gain_se": error,
+                    "weight": self.mixture.get(id(one), 0.0),
                     "selected": one is self.selected,
                 }
             )
         return pd.DataFrame(rows)
 
 
-def paired_gain(errors: FloatArray, alone: FloatArray, weights: FloatArray) -> tuple[float, float]:
-    """``1 - sum(errors) / sum(alone)``, and the standard error of the paired difference over folds in those units."""
+def paired_gain(
+    errors: FloatArray, alone: FloatArray, weights: FloatArray, repeats: float = 1.0
+) -> tuple[float, float]:
+    """``1 - sum(errors) / sum(alone)``, and the standard error of the paired difference over folds in those units.
+
+    Folds of repeated cross-validation do not count as independent: as many do as one repetition has.
+    """
     total = max(float(alone.sum()), 1e-300)
     saved = (alone - errors) / np.maximum(weights, 1e-300)
     folds = len(weights)
-    spread = float(saved.std(ddof=1)) / np.sqrt(folds) if folds > 1 else np.nan
+    spread = float(saved.std(ddof=1)) / np.sqrt(max(folds / max(repeats, 1.0), 1.0)) if folds > 1 else np.nan
     return 1.0 - float(errors.sum()) / total, spread * float(weights.sum()) / total
 
 
@@ -115,6 +130,7 @@ def select(
     free: str | Free,
     kinds: Sequence[str],
     safe: float,
+    average: bool,
     progress: Progress | None = None,
 ) -> tuple[Selection, dict[str, Setting]]:
     """Cross-validate every candidate, and take the best.
@@ -131,7 +147,9 @@ def select(
     free : "cv" or (int, int)
     kinds : subset of `KINDS`
     safe : float
-        The target's own fit is left only when the gain exceeds so many standard errors.
+        The target's own fits are left only when the gain exceeds so many standard errors.
+    average : bool
+        Whether to average over candidates, see `exponential_weights`, or to take the best.
     progress : callable, optional
     """
     ranks = [rank] if isinstance(rank, int) else None
@@ -146,7 +164,7 @@ def select(
         done += 1
 
     tell("target alone")
-    own = ridge_candidates(study, Z, folds, "target", "", ranks)
+    own = target_candidates(study, Z, folds, ranks)
     target = best(own)
     filled = fill_folds(study, Z, folds, target)
     settings = {name: Setting.of(name, study, at, folds, filled) for name, at in sources.items()}
@@ -170,13 +188,31 @@ def select(
     weights = cells(study, folds)
     borrowing = [one for one in found if one.kind != "target"]
     borrowed = best(borrowing) if borrowing else None
-    chosen = target if borrowed is None else borrowed
-    result = Selection(found, weights, target, borrowed, chosen, filled)
-    if borrowed is not None and "target" in kinds:
-        gain, error = result.gain(borrowed)
-        if not gain > (safe * error if safe > 0 else 0.0):
-            result = replace(result, selected=target)
-    return result, settings
+    allowed = found or own
+    repeats = float(sum(len(test) for _, test in folds)) / len(study.Z)
+    if borrowed is not None and "target" in kinds and safe > 0:
+        gain, error = paired_gain(borrowed.errors, target.errors, weights, repeats)
+        if not gain > safe * error:
+            allowed = own
+    selected = best(allowed)
+    mixture = exponential_weights(allowed, weights, repeats) if average else {id(selected): 1.0}
+    return Selection(found or own, weights, target, borrowed, selected, mixture, filled, repeats), settings
+
+
+def exponential_weights(candidates: Sequence[Candidate], weights: FloatArray, repeats: float) -> dict[int, float]:
+    r"""Weights :math:`w_c \propto \exp(-\mathrm{SSE}_c / 8 \hat\sigma^2)`, by the `id` of the candidate.
+
+    SSE is the sum of squared errors of the held-out responses (each counted once), :math:`\hat\sigma^2` the smallest
+    mean of them. A selection is as noisy as its cross-validation; the average over all that are nearly as good is not
+    (Leung and Barron 2006, *IEEE Trans. Inf. Theory* 52, with temperature 4; Dalalyan and Tsybakov 2008,
+    *Mach. Learn.* 72, at least 4). Weights below 1/1000 of the largest are dropped.
+    """
+    errors = np.array([float(one.errors.sum()) for one in candidates]) / max(repeats, 1.0)
+    noise = float(errors.min()) / max(float(weights.sum()) / max(repeats, 1.0), 1e-300)
+    found = np.exp(-(errors - errors.min()) / max(_TEMPERATURE * noise, 1e-300))
+    found = np.where(found < 1e-3, 0.0, found)
+    found = found / found.sum()
+    return {id(one): float(weight) for one, weight in zip(candidates, found, strict=True) if weight > 0.0}
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:
@@ -191,10 +227,10 @@ def within(free: Free, at: Coordinates) -> Free:
 
 def l1_rank(study: Responses, Z: FloatArray, Y: FloatArray, rank: str | int, closed: Candidate, at: Coordinates) -> int:
     """Rank of spectral transfer."""
-    most = min(at.U.shape[1], at.V.shape[1])
+    most: int = min(at.U.shape[1], at.V.shape[1])
     criterion = rank_by_criterion(study.grams(Z, Y), study.centred) if rank == "rsc" else None
     wanted = rank if isinstance(rank, int) else closed.rank if criterion is None else criterion
-    return max(1, min(wanted, most))
+    return max(1, min(int(wanted), most))
 
 
 def fill_folds(study: Responses, Z: FloatArray, folds: Folds, target: Candidate) -> list[FloatArray]:

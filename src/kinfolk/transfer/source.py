@@ -174,6 +174,11 @@ def read_sources(
     return found
 
 
+def response_names(y: Any) -> list[str] | None:
+    """Column names of responses; None where they have none."""
+    return open_table(y, "y")[0] if nw.dependencies.is_into_dataframe(y) else None
+
+
 def _spread(values: FloatArray, places: IntArray, size: int, empty: float = 0.0) -> FloatArray:
     """Rows put where they belong among ``size``; the others are ``empty``."""
     whole = np.full((size, *values.shape[1:]), empty)

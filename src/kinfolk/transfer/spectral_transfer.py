@@ -17,13 +17,14 @@ from kinfolk.transfer.coordinates import Coordinates, coordinates, directions, s
 from kinfolk.transfer.refit import Refit, errors_by_response, refit
 from kinfolk.transfer.responses import Responses, check_folds, is_whole
 from kinfolk.transfer.selection import KINDS, Progress, Selection, paired_gain, select
-from kinfolk.transfer.source import Source, read_sources
+from kinfolk.transfer.source import Source, read_sources, response_names
+from kinfolk.transfer.stored import Stored
 from kinfolk.validation import check_table, check_target, check_weights
 
 _PENALTIES = {"both": ("l1", "ridge"), "l1": ("l1",), "ridge": ("ridge",)}
 
 
-class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     r"""A small study with many responses that borrows the singular directions of a fitted source study.
 
     With the source's coefficients :math:`C_0 = U_0 D_0 V_0^\top` (p features, q responses; no row of the source
@@ -59,6 +60,9 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         What may be selected; default: all. Without "target" the fit borrows whatever it costs.
     safe : float, default=0
         Borrow only when the cross-validated gain over the target alone exceeds so many of its standard errors.
+    combine : {"average", "best"}, default="average"
+        The fit is the average over the candidates, by exponential weights in their cross-validated errors (stabler with
+        few rows), or the best one alone (of rank r and, from the l1 penalty, sparse in the source's directions).
     cv : int or splitter, default=5
         Folds over rows, shuffled; or a scikit-learn splitter or list of (train, test).
     fit_intercept : bool, default=True
@@ -82,8 +86,8 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         Share of the target's own cross-validated error that the best borrowing candidate saves (whether or not
         it was selected), and the standard error of this paired difference over folds. NaN without a source.
     cv_table_ : DataFrame
-        A row a candidate: ``kind, source, free_u, free_v, strength, rank, error, gain, gain_se, selected``.
-        Errors are mean squares in units of the responses' noise.
+        A row a candidate: ``kind, source, free_u, free_v, strength, rank, share, error, gain, gain_se, weight,
+        selected``. Errors are mean squares in units of the responses' noise; ``share`` is that of an offset.
     path_ : DataFrame
         The rows of ``cv_table_`` of spectral transfer.
     response_gains_ : DataFrame
@@ -98,9 +102,10 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         A row a direction of the selected source: ``side`` ("features" or "responses"), ``direction`` (its number),
         ``known`` (False for those that complete the source's), ``free``, and its ``share`` of the fit's squared
         coefficients. Empty for the target alone.
-    response_names_ : list of str
+    response_names_ : list of str or None
+        Columns of y, where it is a DataFrame.
     result_ : Refit
-        The last fit in standardised units: ``n_iter``, ``settled``.
+        The last fit in standardised units: ``n_iter``, ``settled``. Not in a model file.
     n_iter_ : int
 
     Notes
@@ -121,6 +126,27 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
     ('l1', True)
     """
 
+    _not_kept = ("source",)
+    _fitted = (
+        "coef_",
+        "intercept_",
+        "selected_",
+        "transfer_gain_",
+        "transfer_gain_se_",
+        "cv_table_",
+        "path_",
+        "response_gains_",
+        "U_",
+        "d_",
+        "V_",
+        "omega_u_",
+        "omega_v_",
+        "directions_",
+        "response_names_",
+        "n_iter_",
+        "_single",
+    )
+
     def __init__(
         self,
         source: Any,
@@ -130,6 +156,7 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         penalty: str = "both",
         candidates: Sequence[str] = KINDS,
         safe: float = 0.0,
+        combine: str = "average",
         cv: Any = 5,
         fit_intercept: bool = True,
         standardize: bool = True,
@@ -142,6 +169,7 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         self.penalty = penalty
         self.candidates = candidates
         self.safe = safe
+        self.combine = combine
         self.cv = cv
         self.fit_intercept = fit_intercept
         self.standardize = standardize
@@ -184,15 +212,13 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         self._single = targets.ndim == 1
         Y = targets.reshape(len(features), -1)
         kinds = self._check_parameters(min(features.shape[1], Y.shape[1]))
-        own_names = list(y.columns) if hasattr(y, "columns") else None
-        names = own_names if own_names and all(isinstance(name, str) for name in own_names) else None
-        self.response_names_ = names or [f"y{j}" for j in range(Y.shape[1])]
+        self.response_names_ = response_names(y)
         sources = []
         if self.source is not None:
             sources = read_sources(
                 self.source,
                 features=table.feature_names if hasattr(self, "feature_names_in_") else None,
-                responses=names,
+                responses=self.response_names_,
                 n_features=features.shape[1],
                 n_responses=Y.shape[1],
             )
@@ -212,14 +238,19 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
         folds = study.folds(self.cv, self.random_state) if len(features) >= 4 else []
         rank = self.rank if isinstance(self.rank, str) else int(self.rank)
         chosen, settings = select(
-            study, at, folds, rank=rank, free=free, kinds=kinds, safe=self.safe, progress=progress
+            study,
+            at,
+            folds,
+            rank=rank,
+            free=free,
+            kinds=kinds,
+            safe=self.safe,
+            average=self.combine == "average",
+            progress=progress,
         )
-        setting = settings.get(chosen.selected.source)
-        basis = study.row_space()
-        Z = study.Z if basis is None else study.Z @ basis
-        self.result_ = refit(chosen.selected, study, setting, Z, self.max_iter)
-        self._publish(study, chosen, None if setting is None else setting.at)
-        self._tell_responses(study, chosen, settings, Z, folds)
+        self.result_ = refit(chosen, study, settings, self.max_iter)
+        self._publish(study, chosen, at.get(chosen.selected.source))
+        self._tell_responses(study, chosen, settings, folds)
         if not self.result_.settled:
             warnings.warn(
                 f"{type(self).__name__}: the fit stopped at max_iter={self.max_iter} before it settled; raise it.",
@@ -273,20 +304,18 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
             tables.append(pd.DataFrame({"side": side, **columns}))
         self.directions_ = pd.concat(tables, ignore_index=True)
 
-    def _tell_responses(self, study: Responses, chosen: Selection, settings: Any, Z: FloatArray, folds: Any) -> None:
+    def _tell_responses(self, study: Responses, chosen: Selection, settings: Any, folds: Any) -> None:
         """Set ``response_gains_``."""
         rows = []
         if chosen.borrowed is not None:
             counts = np.array([study.weights[test] @ study.seen[test] for _, test in folds])
             alone, borrowed = (
-                errors_by_response(one, study, settings.get(one.source), Z, folds, chosen.filled)
-                for one in (chosen.target, chosen.borrowed)
+                errors_by_response(one, chosen, study, settings, folds) for one in (chosen.target, chosen.borrowed)
             )
             total = np.maximum(counts.sum(axis=0), 1e-300)
-            unit = study.y_scale**2
-            for j, name in enumerate(self.response_names_):
-                gain, error = paired_gain(borrowed[:, j], alone[:, j], counts[:, j])
-                errors = [float(part[:, j].sum() / total[j] * unit[j]) for part in (alone, borrowed)]
+            for j, name in enumerate(self.response_names_ or [f"y{j}" for j in range(study.Y.shape[1])]):
+                gain, error = paired_gain(borrowed[:, j], alone[:, j], counts[:, j], chosen.repeats)
+                errors = [float(part[:, j].sum() / total[j] * study.y_scale[j] ** 2) for part in (alone, borrowed)]
                 rows.append((name, *errors, gain, error))
         self.response_gains_ = pd.DataFrame(rows, columns=["response", "target", "borrowed", "gain", "gain_se"])
 
@@ -310,6 +339,8 @@ class SpectralTransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator)
             raise InputError(f"candidates must be some of {', '.join(map(repr, KINDS))}; got {self.candidates!r}.")
         if not (isinstance(self.safe, Real) and 0 <= float(self.safe) < np.inf):
             raise InputError(f"safe must be a number of standard errors >= 0; got {self.safe!r}.")
+        if self.combine not in ("average", "best"):
+            raise InputError(f"combine must be 'average' or 'best'; got {self.combine!r}.")
         check_folds(self.cv, max_iter=self.max_iter)
         return [one for one in wanted if one in ("target", "offset", *_PENALTIES[self.penalty])]
 
@@ -338,6 +369,6 @@ def factors_of(result: Refit, at: Coordinates | None) -> tuple[FloatArray, Float
     if result.factors is not None and at is not None:
         fit = result.factors
         return at.U @ fit.U[0, 0].T, fit.d[0, 0], at.V @ fit.V[0, 0].T
-    U, d, Vt = np.linalg.svd(result.coef, full_matrices=False)
+    U, d, Vt = np.linalg.svd(result.leading, full_matrices=False)
     rank = int(np.count_nonzero(d > 1e-10 * max(float(d[0]), 1e-300)))
     return U[:, :rank], d[:rank], Vt[:rank].T
