@@ -42,6 +42,7 @@ def _source_noise(figure: Figure, rows: list[Row]) -> None:
         axes.set_ylim(bottom=0.0)
         axes.set_title(f"Model {model}", fontsize=9)
         finish(axes, "noise of the source", "" if place else _ERROR, sizes)
+        axes.tick_params(axis="x", rotation=60)
     _one_legend(figure)
 
 
