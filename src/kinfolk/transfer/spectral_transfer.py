@@ -22,6 +22,7 @@ from kinfolk.transfer.stored import Stored
 from kinfolk.validation import check_target, check_weights
 from kinfolk.validation.messages import list_names
 
+_SELECTED = ("kind", "source", "free", "strength", "rank", "share")
 _PENALTIES = {"both": ("l1", "ridge"), "l1": ("l1",), "ridge": ("ridge",)}
 
 
@@ -82,7 +83,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
     intercept_ : (q,) array or float
     selected_ : dict
         What was selected: ``kind`` ("target", "source", "offset", "l1" or "ridge"), ``source``, ``free``, ``strength``,
-        ``rank``.
+        ``rank``, ``share``.
     transfer_gain_, transfer_gain_se_ : float
         Share of the target's own cross-validated error that the best borrowing candidate saves (whether or not
         it was selected), and the standard error of this paired difference over folds. NaN without a source.
@@ -123,8 +124,8 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
     >>> from kinfolk.datasets import make_spectral_transfer
     >>> study = make_spectral_transfer((30, 12), n_samples=60, random_state=0)
     >>> model = SpectralTransferRegressor(study.source).fit(study.X, study.Y)
-    >>> model.selected_["kind"], bool(model.transfer_gain_ > 0.05)
-    ('l1', True)
+    >>> model.coef_.shape, bool(model.transfer_gain_ > 0.05)
+    ((12, 30), True)
     """
 
     _not_kept = ("source",)
@@ -283,7 +284,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         slopes, intercept = study.in_user_units(result.coef, result.offset)
         self.coef_ = slopes[0] if self._single else slopes
         self.intercept_ = float(intercept[0]) if self._single else intercept
-        self.selected_ = {name: getattr(one, name) for name in ("kind", "source", "free", "strength", "rank")}
+        self.selected_ = {name: getattr(one, name) for name in _SELECTED}
         self.cv_table_ = chosen.table()
         self.path_ = self.cv_table_[self.cv_table_["kind"] == "l1"].reset_index(drop=True)
         gain = (np.nan, np.nan) if chosen.borrowed is None else chosen.gain(chosen.borrowed)
