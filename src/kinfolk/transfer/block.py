@@ -36,7 +36,7 @@ def polar(B: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     B : (..., r, p) array
     """
     values, vectors = np.linalg.eigh(B @ B.swapaxes(-1, -2))
-    largest = np.maximum(values[..., -1:], 1e-300)
+    largest = np.maximum(values[..., -1:], 1e-200)
     roots = np.sqrt(np.maximum(values, 1e-24 * largest))
     across = vectors.swapaxes(-1, -2)
     U = (vectors / roots[..., None, :]) @ (across @ B)
@@ -66,7 +66,7 @@ def block_step(
         The new orthonormal factor, the sparse one, the metric at it, and the ratio of the extreme singular values of
         ``A - Gamma``.
     """
-    steepness = np.abs(H).sum(axis=-1)[..., None]  # diag(steepness) - H is positive semidefinite
+    steepness = np.maximum(np.abs(H).sum(axis=-1)[..., None], 1e-100)  # diag(steepness) - H is positive semidefinite
     omega = soft_threshold(steepness * omega - H @ omega + A, penalty) / steepness
     gamma = np.clip(A - H @ omega, -penalty, penalty)
     U, H, condition = polar(A - gamma)

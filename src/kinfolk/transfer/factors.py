@@ -16,6 +16,7 @@ from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.transfer.block import block_step, polar
 
 _CHECK = 5  # sweeps between two looks at the objective
+_STUCK = 50  # sweeps without getting lower after which a problem has settled
 _THIN = 0.05  # ratio of singular values below which the relaxed block is held back by a proximal term
 
 
@@ -126,7 +127,8 @@ def descend(
     prox : float, default=0.0
         Proximal weight in multiples of the largest penalty, which keeps the path near its start.
     tol : float, default=1e-6
-        It ends when the objective falls by less than this share of it in five sweeps.
+        It ends when the objective changes by less than this share of it in five sweeps, or the lowest yet has not
+        fallen by more in fifty.
     max_iter : int, default=1000
     """
     best = replace(state, value=evaluate(sums, state, penalty_u, penalty_v))
@@ -138,7 +140,10 @@ def descend(
         moved = _sweeps(sums, now, penalty_u[active], penalty_v[active], prox, min(max_iter - done, 20 * _CHECK), tol)
         done += moved[1]
         best.put(active, moved[0])
-        active = active[~moved[2]]
+        # a problem that swings without getting lower has settled, too: its best is what is kept
+        risen = now.value - moved[0].value <= tol * np.abs(moved[0].value)
+        stuck = risen.all(axis=0) & (moved[1] >= _STUCK)
+        active = active[~(moved[2] | stuck)]
     return best, done, ~np.isin(np.arange(state.U.shape[1]), active)
 
 

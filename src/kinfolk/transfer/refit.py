@@ -10,6 +10,7 @@ from kinfolk._typing import FloatArray
 from kinfolk.transfer.candidates import Candidate, Setting, graded_ridge, truncated
 from kinfolk.transfer.factors import Factors, Sums
 from kinfolk.transfer.held_out import Folds
+from kinfolk.transfer.missing import Accelerated
 from kinfolk.transfer.path import follow
 from kinfolk.transfer.reduced_rank import Grams, Spectral
 from kinfolk.transfer.responses import Responses
@@ -68,19 +69,21 @@ def refit(chosen: Selection, study: Responses, settings: Mapping[str, Setting], 
     Z = study.Z if basis is None else study.Z @ basis
     Y = chosen.filled[-1]
     spread = max(float(np.sqrt(np.mean(Y**2))), 1e-300)
-    turn, filled = 0, study.complete
+    turn, filled, ahead, missing = 0, study.complete, Accelerated(), ~study.seen
     while True:
         turn += 1
-        fits = list(_fits(chosen, study, settings, Z, basis, Y, max_iter))
+        last = filled or turn == max_iter
+        fits = list(_fits(chosen, study, settings, Z, basis, Y, max_iter, 1e-6 if last else 1e-5))
         coef = sum((chosen.mixture[id(one.candidate)] * one.coef for one in fits), np.zeros_like(fits[0].coef))
         grams = study.grams(Z, Y)
         x_mean = grams.x_mean if basis is None else basis @ grams.x_mean
         offset = grams.y_mean - x_mean @ coef
-        if filled or turn == max_iter:
+        if last:
             break
-        predicted = np.where(study.seen, study.Y, offset + study.Z @ coef)
-        filled = float(np.abs(predicted - Y)[~study.seen].max()) < 1e-4 * spread
-        Y = predicted
+        predicted = (offset + study.Z @ coef)[missing]
+        filled = float(np.abs(predicted - Y[missing]).max()) < 1e-4 * spread
+        Y = Y.copy()
+        Y[missing] = predicted if filled else ahead(Y[missing], predicted)
     (leading,) = [one for one in fits if one.candidate is chosen.selected]
     sweeps = max(turn, *(one.sweeps for one in fits))
     settled = filled and leading.settled
@@ -119,6 +122,7 @@ def _fits(
     basis: FloatArray | None,
     Y: FloatArray,
     max_iter: int,
+    tol: float,
 ) -> Iterator[_Fit]:
     """Every candidate that has a weight, fitted to complete responses."""
     used = [one for one in chosen.candidates if id(one) in chosen.mixture]
@@ -140,7 +144,7 @@ def _fits(
                 yield _Fit(one, at.U @ _ridge(one, grams) @ at.V.T)
         paths = [one for one in mine if one.kind == "l1"]
         if paths:
-            for one, inner, factors, ended in _paths(chosen, setting, [grams], paths, tol=1e-6, max_iter=max_iter):
+            for one, inner, factors, ended in _paths(chosen, setting, [grams], paths, tol=tol, max_iter=max_iter):
                 yield _Fit(one, at.U @ inner[0] @ at.V.T, factors, *ended)
 
 

@@ -65,6 +65,8 @@ class Responses:
         if not centred:
             x_center, y_center = np.zeros_like(x_center), np.zeros_like(y_center)
         Z = (features - x_center) / x_scale
+        if centred:  # a constant column says nothing: not even its rounding errors
+            Z[:, np.ptp(features, axis=0) == 0.0] = 0.0
         Y = np.where(seen, (targets - y_center) / y_scale, 0.0)
         found = cls(Z, Y, seen, weights, x_center, x_scale, y_center, y_scale, centred)
         if not standardize:

@@ -95,11 +95,11 @@ def paired_gain(
 
     Folds of repeated cross-validation do not count as independent: as many do as one repetition has.
     """
-    total = max(float(alone.sum()), 1e-300)
+    total = max(float(alone.sum()), 1e-20 * float(weights.sum()), 1e-300)
     saved = (alone - errors) / np.maximum(weights, 1e-300)
     folds = len(weights)
     spread = float(saved.std(ddof=1)) / np.sqrt(max(folds / max(repeats, 1.0), 1.0)) if folds > 1 else np.nan
-    return 1.0 - float(errors.sum()) / total, spread * float(weights.sum()) / total
+    return float((alone - errors).sum()) / total + 0.0, spread * float(weights.sum()) / total
 
 
 def rank_by_criterion(grams: Grams, centred: bool) -> int | None:

@@ -232,16 +232,15 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
                 names = [(self.response_names_ or [f"y{j}" for j in range(Y.shape[1])])[j] for j in empty]
                 raise InputError(f"y has no value at all in the rows of positive weight in {list_names(names)}.")
         study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
-        if len(features) < 4 and sources:
-            warnings.warn(
-                f"{len(features)} rows: none can be held out to test the source by, and the target was fitted alone.",
-                UserWarning,
-                stacklevel=2,
-            )
+        folds = study.folds(self.cv, self.random_state, used) if len(features) >= 4 else []
+        folds = folds if any(study.seen[test].any() for _, test in folds) else []
+        untold = "" if folds else f"{len(features)} rows: none can be held out to test the source by"
+        untold = untold or ("" if study.Z.any() and study.Y.any() else "features or responses do not vary")
+        if untold and sources:
+            warnings.warn(f"{untold}, and the target was fitted alone.", UserWarning, stacklevel=2)
             sources = []
         at = in_coordinates(sources, study)
         free = (self.free, self.free) if is_whole(self.free, 0, 2**31) else self.free
-        folds = study.folds(self.cv, self.random_state, used) if len(features) >= 4 else []
         rank = self.rank if isinstance(self.rank, str) else int(self.rank)
         chosen, settings = select(
             study,
