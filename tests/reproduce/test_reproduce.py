@@ -8,7 +8,7 @@ import pytest
 from kinfolk.cli import main
 from kinfolk.reproduce import shared_representation as paper
 from kinfolk.reproduce.claims import at_most, near, within, write_results
-from kinfolk.reproduce.judgement import judge, slope, varied
+from kinfolk.reproduce.shared_representation_judgement import judge, slope, varied
 
 TINY = {"d": 12, "k": 2, "T": 20, "N": 30, "noise": 0.5, "kappa": 1}
 MINIATURE = {

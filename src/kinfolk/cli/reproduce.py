@@ -1,6 +1,7 @@
 """``kinfolk reproduce``: measure the claims of a paper again."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,15 @@ from kinfolk.cli._progress import with_progress
 if TYPE_CHECKING:
     from kinfolk.reproduce.claims import Claim
 
-_PAPERS = ("shared-representation",)
+_PAPERS = {  # each: a module of `kinfolk.reproduce`, with its _judgement and _figures
+    "shared-representation": "Ding, Du and Fang, arXiv 2605.00473",
+    "spectral-transfer": "Zhao, Kolar and Lv, arXiv 2604.20161",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("paper", choices=_PAPERS, help="shared-representation: Ding, Du and Fang, arXiv 2605.00473")
+    parser.add_argument("paper", choices=_PAPERS, help="; ".join(map(": ".join, _PAPERS.items())))
     parser.add_argument("--quick", action="store_true", help="few sizes and seeds (about a minute)")
     parser.add_argument(
         "--output", default="reproduced", metavar="DIR", help="folder to write to (default: reproduced)"
@@ -33,19 +37,18 @@ def run(args: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"Cannot make the folder {args.output!r}: {error.strerror}.") from None
-    from kinfolk.reproduce import shared_representation as paper
     from kinfolk.reproduce.claims import write_results
-    from kinfolk.reproduce.figures import draw
-    from kinfolk.reproduce.judgement import judge
 
+    module = f"kinfolk.reproduce.{args.paper.replace('-', '_')}"
+    paper, judgement, figures = (import_module(module + part) for part in ("", "_judgement", "_figures"))
     plan = paper.QUICK if args.quick else paper.FULL
     measured = with_progress(lambda progress: paper.measure(plan, seed=args.seed, progress=progress), "measuring")
-    claims = judge(measured)
+    claims = judgement.judge(measured)
     results = folder / "results.json"
     write_results(results, claims, measured, paper=args.paper, quick=args.quick, seed=args.seed)
     _print(claims)
     print(f"Numbers: {results}")
-    print(f"Figures: {', '.join(str(path) for path in draw(measured, folder))}")
+    print(f"Figures: {', '.join(str(path) for path in figures.draw(measured, folder))}")
     return 0 if all(claim.passed for claim in claims) else 1
 
 

@@ -1,1 +1,1 @@
-"""Papers reproduced: one file a paper, which measures its claims and says which of them hold."""
+"""Papers reproduced: each is measured again, its claims are judged and its figures drawn (three files a paper)."""

@@ -1,12 +1,13 @@
 """A claim, what was found instead, and whether the two agree."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kinfolk.io.atomic import atomic_write
+from kinfolk.reproduce.plan import Row
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,25 @@ def within(name: str, found: float | None, expected: float, share: float) -> Cla
 def near(name: str, found: float | None, expected: float, margin: float) -> Claim:
     """The number is ``expected`` up to an absolute error."""
     passed = found is not None and abs(found - expected) <= margin
-    return Claim(name, expected, found, f"± {margin:g}", passed)
+    return Claim(name, expected, found, f"± {margin:.2g}", passed)
 
 
-def at_most(name: str, found: float | None, bound: float) -> Claim:
-    """The number is not above ``bound``."""
-    return Claim(name, bound, found, "at most", found is not None and found <= bound)
+def at_most(name: str, found: float | None, bound: float, margin: float = 0.0) -> Claim:
+    """The number is not above ``bound``, up to a margin for chance."""
+    rule = f"at most + {margin:.2g}" if margin else "at most"
+    return Claim(name, bound, found, rule, found is not None and found <= bound + margin)
+
+
+def at_least(name: str, found: float | None, bound: float) -> Claim:
+    """The number is not below ``bound``."""
+    return Claim(name, bound, found, "at least", found is not None and found >= bound)
+
+
+def judge_by(
+    judges: Mapping[str, Callable[[list[Row]], Iterator[Claim]]], measured: Mapping[str, list[Row]]
+) -> list[Claim]:
+    """Claims that the measurements at hand decide, in the order of the judges (one a measurement)."""
+    return [claim for name, judged in judges.items() if measured.get(name) for claim in judged(measured[name])]
 
 
 def write_results(path: str | Path, claims: Iterable[Claim], measured: Mapping[str, Any], **about: Any) -> None:

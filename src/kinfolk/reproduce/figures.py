@@ -1,33 +1,26 @@
-"""Figures of the shared representation, as SVG or PNG files."""
+"""Figures of measurements, as SVG, PNG or PDF files: what all papers share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kinfolk.io.atomic import atomic_write
-from kinfolk.reproduce.judgement import mean, mean_of, median, slope, varied
-from kinfolk.reproduce.shared_representation import Row, gathered
+from kinfolk.reproduce.plan import Row
 
-_NAMES = {
-    "descent": "two-phase descent",
-    "small_steps": "two-phase descent, small steps",
-    "alternating": "alternating descent",
-    "projection": "variable projection",
-    "evidence": "marginal likelihood",
-    "oracle": "true subspace",
-}
+Drawings = Mapping[str, tuple[float, Callable[[Figure, list[Row]], None]]]
 
 
-def draw(measured: dict[str, list[Row]], folder: Path, suffix: str = "svg") -> list[Path]:
+def draw_with(drawings: Drawings, measured: dict[str, list[Row]], folder: Path, suffix: str = "svg") -> list[Path]:
     """Draw what was measured, one file a measurement.
 
     Parameters
     ----------
+    drawings : mapping
+        Name of the measurement -> width of the figure in inches, and the function that fills it.
     measured : dict
-        From `kinfolk.reproduce.shared_representation.measure`.
+        From `kinfolk.reproduce.plan.carry_out`.
     folder : Path
         Must exist.
     suffix : {"svg", "png", "pdf"}, default="svg"
@@ -36,19 +29,11 @@ def draw(measured: dict[str, list[Row]], folder: Path, suffix: str = "svg") -> l
     -------
     list of Path
     """
-    drawings: dict[str, Callable[[Figure, list[Row]], None]] = {
-        "figure_1a": _paths,
-        "iterations": _iterations,
-        "slopes": _slopes,
-        "accuracy": _accuracy,
-        "comparison": _comparison,
-        "new_task": _new_task,
-    }
     written = []
-    for name, drawing in drawings.items():
+    for name, (width, drawing) in drawings.items():
         if not measured.get(name):
             continue
-        figure = Figure(figsize=(10.0 if name in ("iterations", "slopes") else 6.0, 3.8), layout="constrained")
+        figure = Figure(figsize=(width, 3.8), layout="constrained")
         drawing(figure, measured[name])
         path = folder / f"{name}.{suffix}"
         with atomic_write(path) as stream:
@@ -57,7 +42,7 @@ def draw(measured: dict[str, list[Row]], folder: Path, suffix: str = "svg") -> l
     return written
 
 
-def _finish(axes: Axes, x: str, y: str, sizes: list[float] | None = None) -> None:
+def finish(axes: Axes, x: str, y: str, sizes: list[float] | None = None) -> None:
     """Labels, grid and legend; the sizes that were measured, when given, are the ticks."""
     if sizes:
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
@@ -70,89 +55,9 @@ def _finish(axes: Axes, x: str, y: str, sizes: list[float] | None = None) -> Non
         axes.legend(frameon=False, fontsize=8)
 
 
-def _move_legend_out(figure: Figure, axes: Axes) -> None:
+def move_legend_out(figure: Figure, axes: Axes) -> None:
     """Put the legend below the picture, where no line crosses it."""
     if legend := axes.get_legend():
         legend.remove()
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, fontsize=8, ncols=4, loc="outside lower center")
-
-
-def _paths(figure: Figure, rows: list[Row]) -> None:
-    axes = figure.add_subplot()
-    for colour, (name, _) in enumerate(rows[0]["paths"].items()):
-        for place, (_, group) in enumerate(gathered(rows, "noise")):
-            path = group[0]["paths"][name]
-            axes.loglog(np.arange(1, len(path) + 1), path, color=f"C{colour}", label=None if place else name)
-    _finish(axes, "iteration", "mean squared error of the coefficients")
-    noises = ", ".join(f"{noise:g}" for (noise,), _ in gathered(rows, "noise"))
-    sizes = ", ".join(f"{name} = {rows[0][name]:g}" for name in "dkTN")
-    axes.set_title(f"{sizes}; noise {noises} (from below)", fontsize=9)
-
-
-def _iterations(figure: Figure, rows: list[Row]) -> None:
-    for place, name in enumerate(("d", "T", "kappa")):
-        axes = figure.add_subplot(1, 3, place + 1)
-        groups = list(gathered(varied(rows, name), name))
-        sizes = [size for (size,), _ in groups]
-        for colour, method in enumerate(("descent", "small_steps", "alternating", "projection")):
-            counts = [median(group, method) for _, group in groups]
-            label = None if place else _NAMES[method]
-            heights = [np.nan if count is None else count for count in counts]
-            axes.loglog(sizes, heights, "o-", color=f"C{colour}", label=label)
-        axes.set_ylim(0.7, 1000.0)
-        _finish(axes, "condition number" if name == "kappa" else name, "" if place else "iterations", sizes)
-    figure.suptitle("Iterations until the error stays within 5% of its limit", fontsize=9)
-    _move_legend_out(figure, figure.axes[0])
-
-
-def _slopes(figure: Figure, rows: list[Row]) -> None:
-    for place, name in enumerate(("d", "k", "T", "N")):
-        axes = figure.add_subplot(1, 4, place + 1)
-        groups = list(gathered(varied(rows, name), name))
-        found = slope(rows, name, "sub")
-        sizes = [size for (size,), _ in groups]
-        label = None if found is None else f"slope {found:.2f}"
-        axes.loglog(sizes, [mean(group, "sub") for _, group in groups], "o-", label=label)
-        axes.set_ylim(_around([mean([row], "sub") for row in rows]))
-        _finish(axes, name, "" if place else "squared sines of the subspace's angles", sizes)
-
-
-def _around(values: list[float]) -> tuple[float, float]:
-    return min(values) / 1.3, max(values) * 1.3
-
-
-def _accuracy(figure: Figure, rows: list[Row]) -> None:
-    axes = figure.add_subplot()
-    groups = [group for _, group in gathered(rows, "d", "k", "T", "N")]
-    formula = [mean(group, "formula") for group in groups]
-    for name, label in (
-        ("least_squares", "least squares"),
-        ("evidence", _NAMES["evidence"]),
-        ("oracle", "true subspace"),
-    ):
-        axes.loglog(formula, [mean(group, name) for group in groups], "o", label=label)
-    axes.loglog(sorted(formula), sorted(formula), color="0.6", linewidth=1)
-    _finish(axes, "error of least squares that theory expects", "mean squared error")
-
-
-def _comparison(figure: Figure, rows: list[Row]) -> None:
-    axes = figure.add_subplot()
-    groups = list(gathered(rows, "N"))
-    for name in (name for name in rows[0] if isinstance(rows[0][name], dict)):
-        errors = [mean_of(group, name) for _, group in groups]
-        axes.loglog([n for (n,), _ in groups], errors, marker=".", label=_NAMES.get(name, name))
-    _finish(axes, "rows a task", "mean squared error of the coefficients", [n for (n,), _ in groups])
-    _move_legend_out(figure, axes)
-
-
-def _new_task(figure: Figure, rows: list[Row]) -> None:
-    axes = figure.add_subplot()
-    for name in (name for name in rows[0] if isinstance(rows[0][name], list) and name != "n"):
-        axes.loglog(
-            rows[0]["n"], np.mean([row[name] for row in rows], axis=0), marker=".", label=_NAMES.get(name, name)
-        )
-    # least squares with as many rows as directions has no finite expected error: it leaves the picture
-    axes.set_ylim(top=3.0 * max(max(row["ridge"]) for row in rows))
-    _finish(axes, "rows of the new task", "mean squared error of the coefficients", rows[0]["n"])
-    _move_legend_out(figure, axes)

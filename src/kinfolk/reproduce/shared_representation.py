@@ -9,16 +9,13 @@ What is measured, each on tasks drawn from the paper's model (isotropic normal f
 - ``accuracy``: mean squared errors of least squares and of the marginal likelihood;
 - ``comparison``: nine methods, for N from 10 to 200;
 - ``new_task``: a new task in the learnt representation, in closed form and by the paper's streaming algorithm.
-
-A measurement is a function of a cell (the sizes) and a generator; a plan is a list of cells and the number of seeds.
 """
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.linear import IndependentRidge
@@ -30,12 +27,10 @@ from kinfolk.representation.projection import variable_projection
 from kinfolk.representation.starts import method_of_moments, replica_start, spectral_start
 from kinfolk.representation.streaming import streaming_head
 from kinfolk.representation.subspace import subspace_error
+from kinfolk.reproduce.plan import Cell, Measurements, Plan, Row, carry_out
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import Moments, TaskData
 
-Cell = dict[str, float]
-Row = dict[str, Any]
-Progress = Callable[[int, int, str], None]
 _NEW_TASKS = 100
 
 
@@ -61,7 +56,6 @@ def _cells(rows: tuple[tuple[int, int, int, int], ...]) -> list[Cell]:
 
 
 _NEW: list[Cell] = [{"d": 100, "k": 5, "T": 200, "N": 50} | _ONE]
-Plan = dict[str, tuple[list[Cell], int]]
 FULL: Plan = {
     "figure_1a": ([_FIGURE | {"noise": noise} for noise in (0.1, 0.5, 1.0)], 4),
     "iterations": (
@@ -84,40 +78,6 @@ QUICK: Plan = {
     "comparison": ([{"d": 100, "k": 5, "T": 400, "N": n} | _ONE for n in (25, 100)], 1),
     "new_task": (_NEW, 2),
 }
-
-
-def measure(plan: Plan, *, seed: int = 0, progress: Progress | None = None) -> dict[str, list[Row]]:
-    """Carry out a plan.
-
-    Parameters
-    ----------
-    plan : dict
-        `FULL`, `QUICK`, or cells of one's own: name of the measurement -> (cells, number of seeds).
-    seed : int, default=0
-        The same seed, the same numbers.
-    progress : callable, optional
-        Called as ``progress(done, total, what)``.
-
-    Returns
-    -------
-    dict of list of dict
-        For every measurement one row a cell and seed: the sizes, and what was found.
-    """
-    total = sum(len(cells) * seeds for cells, seeds in plan.values())
-    done, found = 0, {name: list[Row]() for name in plan}
-    for name, (cells, seeds) in plan.items():
-        for place, cell in enumerate(cells):
-            for repeat in range(seeds):
-                if progress is not None:
-                    progress(done, total, name.replace("_", " "))
-                generator = np.random.default_rng([seed, repeat, place])
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ConvergenceWarning)
-                    found[name].append({**cell, "seed": repeat, **MEASUREMENTS[name](cell, generator)})
-                done += 1
-    if progress is not None:
-        progress(total, total, "done")
-    return found
 
 
 def figure_1a(cell: Cell, generator: np.random.Generator) -> Row:
@@ -233,7 +193,7 @@ def new_task(cell: Cell, generator: np.random.Generator) -> Row:
     return {"n": list(sizes), **found}
 
 
-MEASUREMENTS: Mapping[str, Callable[[Cell, np.random.Generator], Row]] = {
+MEASUREMENTS: Measurements = {
     "figure_1a": figure_1a,
     "iterations": iterations,
     "slopes": slopes,
@@ -243,12 +203,7 @@ MEASUREMENTS: Mapping[str, Callable[[Cell, np.random.Generator], Row]] = {
 }
 
 
-def gathered(rows: list[Row], *keys: str) -> Iterator[tuple[tuple[float, ...], list[Row]]]:
-    """Rows of the same sizes, in order of appearance."""
-    groups: dict[tuple[float, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    yield from groups.items()
+measure = partial(carry_out, MEASUREMENTS)
 
 
 def _draw(cell: Cell, generator: np.random.Generator) -> tuple[TaskData, FloatArray, FloatArray]:

@@ -19,6 +19,8 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 
+_DEFICIENT = 1e-4  # ratio of singular values below which the polar factor is not computed from their squares
+
 
 def soft_threshold(values: FloatArray, penalty: FloatArray) -> FloatArray:
     """Values moved towards zero by the penalty: ``sign(v) max(|v| - penalty, 0)``."""
@@ -39,7 +41,12 @@ def polar(B: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     across = vectors.swapaxes(-1, -2)
     U = (vectors / roots[..., None, :]) @ (across @ B)
     H = (vectors * roots[..., None, :]) @ across
-    return U, H, roots[..., 0] / roots[..., -1]
+    condition = roots[..., 0] / roots[..., -1]
+    deficient = condition < _DEFICIENT
+    if deficient.any():  # squares lose what is left of the smallest singular values: U would not be orthonormal
+        left, _, right = np.linalg.svd(B[deficient], full_matrices=False)
+        U[deficient] = left @ right
+    return U, H, condition
 
 
 def block_step(

@@ -155,6 +155,7 @@ def _sweeps(
     t = np.ones((folds, groups, 1, 1))
     largest = np.maximum(penalty_u.max(axis=(1, 2)), penalty_v.max(axis=(1, 2)))[None, :, None, None]
     hold_u = hold_v = np.broadcast_to(prox * largest, (folds, groups, 1, 1))
+    floor = np.maximum(1e-12 * sums.curvature[..., 0], 1e-300)  # a direction that no row tells anything of
     last, settled = start.value, np.zeros(groups, dtype=bool)
     sweep = 0
     for sweep in range(1, n_sweeps + 1):
@@ -172,7 +173,7 @@ def _sweeps(
         UM = _times(U, M)
         V, omega_v, H_v, thin_v = block_step(D * UM + hold_v * V, penalty_v, omega_v, H_v)
         fit, size = (UM * V).sum(axis=-1), (US * U).sum(axis=-1)
-        d = fit / np.maximum(size, 1e-300)
+        d = fit / np.maximum(size, floor)
         hold_u, hold_v = _hold(thin_u, H_u, prox, largest), _hold(thin_v, H_v, prox, largest)
         if sweep % _CHECK == 0 or sweep == n_sweeps:
             cost = (penalty_u * np.abs(U)).sum(axis=(2, 3)) + (penalty_v * np.abs(V)).sum(axis=(2, 3))

@@ -45,7 +45,7 @@ def free_grid(rank: int, known: int, most: int) -> list[int]:
     for low, high in pairwise(marks):
         points = 5 if high <= 5 * low else 10 if high <= 10 * low else 0
         if points:
-            found |= set(np.linspace(low, high, points + 1).astype(int).tolist())
+            found |= set(np.linspace(low, high, points).astype(int).tolist())
         else:
             found |= set(range(low, 5 * low + 1)) | set(np.linspace(6 * low, high, 5).astype(int).tolist())
     return sorted(n for n in found if n < most)

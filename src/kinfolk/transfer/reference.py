@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.transfer.block import soft_threshold
 from kinfolk.transfer.objective import objective, thresholds
 
 _INNER = 1000  # most steps of one sub-problem
@@ -150,8 +151,8 @@ def admm(
         inner += steps_u + steps_v
         size = np.sum(U * (S @ U), axis=0)
         d = np.where(size < 1e-8, 0.0, np.sum(U * (M @ V), axis=0) / np.maximum(size, 1e-8))
-        omega_u = masks[0] * _soft(U + gamma_u / rho, cost_u / rho)
-        omega_v = masks[1] * _soft(V + gamma_v / rho, cost_v / rho)
+        omega_u = masks[0] * soft_threshold(U + gamma_u / rho, cost_u / rho)
+        omega_v = masks[1] * soft_threshold(V + gamma_v / rho, cost_v / rho)
         gap_u, gap_v = masks[0] * (U - omega_u), masks[1] * (V - omega_v)
         gamma_u, gamma_v = gamma_u + rho * gap_u, gamma_v + rho * gap_v
         slope_u = _tangent(U, bend_u(U) + gamma_u - rho * omega_u - (M @ V) * d)
@@ -232,11 +233,6 @@ def _orthonormal(A: FloatArray) -> FloatArray:
     """Q of the QR decomposition whose R has a positive diagonal."""
     Q, R = np.linalg.qr(A)
     found: FloatArray = Q * np.where(np.diag(R) < 0.0, -1.0, 1.0)
-    return found
-
-
-def _soft(A: FloatArray, threshold: FloatArray) -> FloatArray:
-    found: FloatArray = np.sign(A) * np.maximum(np.abs(A) - threshold, 0.0)
     return found
 
 

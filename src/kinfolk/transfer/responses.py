@@ -11,6 +11,9 @@ from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.missing import fill_in
 from kinfolk.transfer.reduced_rank import Grams, Spectral
+from kinfolk.validation import Table, check_table
+from kinfolk.validation.columns import column_at, name_of, open_table
+from kinfolk.validation.messages import list_names
 
 ALPHAS: FloatArray = np.logspace(-4.0, 2.0, 13)  # ridge strengths over the number of rows, in standardised units
 
@@ -93,17 +96,36 @@ class Responses:
         """Orthonormal basis ``(p, n)`` of the rows where there are more features than rows, else None."""
         return np.linalg.svd(self.Z, full_matrices=False)[2].T if self.Z.shape[1] > len(self.Z) else None
 
-    def folds(self, cv: Any, random_state: Any) -> list[tuple[IntArray, IntArray]]:
+    def folds(self, cv: Any, random_state: Any, used: BoolArray | None = None) -> list[tuple[IntArray, IntArray]]:
         """Training and test rows of each fold: shuffled for a number, else what the splitter says.
 
         For a number of folds, fewer than 60 rows are dealt anew until 60 have been held out: the choice depends less on
-        how few rows were dealt.
+        how few rows were dealt. A splitter speaks of all rows that came, of which the study has the ``used`` ones.
         """
         n = len(self.Z)
         if isinstance(cv, Integral):
             repeats = max(1, -(-_HELD_OUT // n))
             cv = RepeatedKFold(n_splits=min(int(cv), n // 2), n_repeats=repeats, random_state=random_state)
-        return list(check_cv(cv).split(self.Z, self.Y))
+            return list(cv.split(self.Z))
+        used = np.ones(n, dtype=bool) if used is None else used
+        place = np.where(used, np.cumsum(used) - 1, -1)
+        X, Y = np.zeros((len(used), self.Z.shape[1])), np.zeros((len(used), self.Y.shape[1]))
+        X[used], Y[used] = self.Z, self.Y
+        found = []
+        try:
+            pairs = list(check_cv(cv).split(X, Y))
+        except ValueError as error:
+            raise InputError(
+                f"cv cannot deal the rows: {error} It is a number of folds, a scikit-learn splitter, or a list of "
+                "(train, test), such as list(GroupKFold(5).split(X, y, groups)) for rows that belong together."
+            ) from error
+        for pair in pairs:
+            train, test = (place[_rows_of_fold(rows, len(used))] for rows in pair)
+            found.append((train[train >= 0], test[test >= 0]))
+        found = [(train, test) for train, test in found if len(train) and len(test)]
+        if not found:
+            raise InputError("cv gives no fold with both training and test rows (of positive weight).")
+        return found
 
     def in_user_units(self, coef: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Coefficients ``(q, p)`` and intercepts ``(q,)`` of a fit ``Y = offset + Z coef``."""
@@ -119,11 +141,40 @@ class Responses:
         return np.maximum(Spectral(grams).noise(grams.yy, self.n, ALPHAS * self.n), 0.01)
 
 
+def check_wide(X: Any, method: str) -> Table:
+    """A table of features alone; a column of text is refused with what to do if it holds tasks."""
+    try:
+        return check_table(X, task=None)
+    except InputError as error:
+        names, source = open_table(X, "X")
+        columns = [column_at(source, j, name_of(names, j)) for j in range(source.shape[1])]
+        text = [column.name for column in columns if column.kind in ("text", "categories")]
+        if not text:
+            raise
+        raise type(error)(
+            f"{str(error).split('Drop the column')[0]}If {list_names(text, 5)} holds task labels (long data): {method} "
+            "takes wide data, one column of y per response and no task column. Drop the column, or encode it "
+            "(scikit-learn's OneHotEncoder), to fit all tasks alike; for one regression per task take a kinfolk "
+            f"regressor with task={text[0]!r}, such as PartialPoolingRegressor, and a single y. Numbers stored as text "
+            "are converted by pandas.to_numeric."
+        ) from None
+
+
 def check_folds(cv: Any, **counts: Any) -> None:
     """Refuse a number of folds below two, and counts below one."""
     for name, value, lowest in [("cv", cv, 2), *((name, value, 1) for name, value in counts.items())]:
         if (name != "cv" or isinstance(value, Real)) and not is_whole(value, lowest, 2**31):
             raise InputError(f"{name} must be a whole number >= {lowest}; got {value!r}.")
+
+
+def _rows_of_fold(rows: Any, n: int) -> IntArray:
+    """Positions of rows that a splitter gives, as positions or as booleans."""
+    array = np.asarray(rows)
+    if array.dtype == np.bool_ and len(array) == n:
+        return np.flatnonzero(array)
+    if array.size and (array.dtype.kind not in "iu" or array.min() < -n or array.max() >= n):
+        raise InputError(f"cv gives rows that do not exist: there are {n}, counted from 0.")
+    return array.astype(np.int64) % n
 
 
 def is_whole(value: Any, least: int, most: int) -> bool:

@@ -1,7 +1,7 @@
 """Spectral transfer as a scikit-learn estimator."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, Self
 
@@ -15,12 +15,14 @@ from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.coordinates import Coordinates, coordinates, directions, stacked
 from kinfolk.transfer.refit import Refit, errors_by_response, refit
-from kinfolk.transfer.responses import Responses, check_folds, is_whole
+from kinfolk.transfer.responses import Responses, check_folds, check_wide, is_whole
 from kinfolk.transfer.selection import KINDS, Progress, Selection, paired_gain, select
 from kinfolk.transfer.source import Source, read_sources, response_names
 from kinfolk.transfer.stored import Stored
-from kinfolk.validation import check_table, check_target, check_weights
+from kinfolk.validation import check_target, check_weights
+from kinfolk.validation.messages import list_names
 
+_SELECTED = ("kind", "source", "free", "strength", "rank", "share")
 _PENALTIES = {"both": ("l1", "ridge"), "l1": ("l1",), "ridge": ("ridge",)}
 
 
@@ -81,7 +83,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
     intercept_ : (q,) array or float
     selected_ : dict
         What was selected: ``kind`` ("target", "source", "offset", "l1" or "ridge"), ``source``, ``free``, ``strength``,
-        ``rank``.
+        ``rank``, ``share``.
     transfer_gain_, transfer_gain_se_ : float
         Share of the target's own cross-validated error that the best borrowing candidate saves (whether or not
         it was selected), and the standard error of this paired difference over folds. NaN without a source.
@@ -126,8 +128,8 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
     >>> from kinfolk.datasets import make_spectral_transfer
     >>> study = make_spectral_transfer((30, 12), n_samples=60, random_state=0)
     >>> model = SpectralTransferRegressor(study.source).fit(study.X, study.Y)
-    >>> model.selected_["kind"], bool(model.transfer_gain_ > 0.05)
-    ('l1', True)
+    >>> model.coef_.shape, bool(model.transfer_gain_ > 0.05)
+    ((12, 30), True)
     """
 
     _not_kept = ("source",)
@@ -210,7 +212,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         InputError
             When data, source or parameters cannot be used; the message names what was found, the rule and the remedy.
         """
-        table = check_table(X, task=None)
+        table = check_wide(X, type(self).__name__)
         validate_data(self, X=X, skip_check_array=True)
         features = table.features
         targets = check_target(y, n_rows=len(features), allow_2d=True, allow_missing=True)
@@ -230,9 +232,13 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
             )
         covered = [(one.name, int(one.features.sum()), int(one.responses.sum())) for one in sources]
         self.sources_ = pd.DataFrame(covered, columns=["source", "features", "responses"])
+        used = np.ones(len(features), dtype=bool) if weights is None else weights > 0
         if weights is not None:
-            used = weights > 0
             features, Y, weights = features[used], Y[used], weights[used]
+            empty = np.flatnonzero(np.isnan(Y).all(axis=0))
+            if len(empty):
+                names = [(self.response_names_ or [f"y{j}" for j in range(Y.shape[1])])[j] for j in empty]
+                raise InputError(f"y has no value at all in the rows of positive weight in {list_names(names)}.")
         study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
         if len(features) < 4 and sources:
             warnings.warn(
@@ -243,7 +249,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
             sources = []
         at = in_coordinates(sources, study)
         free = (self.free, self.free) if is_whole(self.free, 0, 2**31) else self.free
-        folds = study.folds(self.cv, self.random_state) if len(features) >= 4 else []
+        folds = study.folds(self.cv, self.random_state, used) if len(features) >= 4 else []
         rank = self.rank if isinstance(self.rank, str) else int(self.rank)
         chosen, settings = select(
             study,
@@ -275,7 +281,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         X : as in fit
         """
         check_is_fitted(self)
-        features = check_table(X, task=None).features
+        features = check_wide(X, type(self).__name__).features
         validate_data(self, X=X, skip_check_array=True, reset=False)
         predicted: FloatArray = features @ self.coef_.T + self.intercept_
         return predicted
@@ -288,7 +294,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         slopes, intercept = study.in_user_units(result.coef, result.offset)
         self.coef_ = slopes[0] if self._single else slopes
         self.intercept_ = float(intercept[0]) if self._single else intercept
-        self.selected_ = {name: getattr(one, name) for name in ("kind", "source", "free", "strength", "rank")}
+        self.selected_ = {name: getattr(one, name) for name in _SELECTED}
         self.cv_table_ = chosen.table()
         self.path_ = self.cv_table_[self.cv_table_["kind"] == "l1"].reset_index(drop=True)
         gain = (np.nan, np.nan) if chosen.borrowed is None else chosen.gain(chosen.borrowed)
@@ -337,22 +343,31 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
                 f"got {self.rank!r}."
             )
         pair = self.free if isinstance(self.free, tuple) and len(self.free) == 2 else (self.free, self.free)
-        if not (self.free == "cv" or all(is_whole(one, 0, 2**31) for one in pair)):
+        if not ((isinstance(self.free, str) and self.free == "cv") or all(is_whole(one, 0, 2**31) for one in pair)):
             raise InputError(
                 f"free must be 'cv', a whole number >= 0 or two of them (features, responses); got {self.free!r}."
             )
-        if self.penalty not in _PENALTIES:
+        if self.penalty not in list(_PENALTIES):
             raise InputError(f"penalty must be one of {', '.join(map(repr, _PENALTIES))}; got {self.penalty!r}.")
-        wanted = list(self.candidates) if not isinstance(self.candidates, str) else [self.candidates]
-        strange = [one for one in wanted if one not in KINDS]
-        if strange or not wanted:
+        given = [self.candidates] if isinstance(self.candidates, str) else self.candidates
+        wanted = list(given) if isinstance(given, Iterable) else []
+        if not wanted or any(one not in KINDS for one in wanted):
             raise InputError(f"candidates must be some of {', '.join(map(repr, KINDS))}; got {self.candidates!r}.")
         if not (isinstance(self.safe, Real) and 0 <= float(self.safe) < np.inf):
             raise InputError(f"safe must be a number of standard errors >= 0; got {self.safe!r}.")
         if self.combine not in ("average", "best"):
             raise InputError(f"combine must be 'average' or 'best'; got {self.combine!r}.")
+        for name in ("fit_intercept", "standardize"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise InputError(f"{name} must be True or False; got {getattr(self, name)!r}.")
         check_folds(self.cv, max_iter=self.max_iter)
-        return [one for one in wanted if one in ("target", "offset", *_PENALTIES[self.penalty])]
+        kinds = [one for one in wanted if one in ("target", "offset", *_PENALTIES[self.penalty])]
+        if not kinds:
+            raise InputError(
+                f"penalty={self.penalty!r} leaves nothing of candidates={self.candidates!r}: add a candidate, or use "
+                "penalty='both'."
+            )
+        return kinds
 
 
 def in_coordinates(sources: list[Source], study: Responses) -> dict[str, Coordinates]:

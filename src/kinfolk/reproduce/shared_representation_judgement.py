@@ -5,12 +5,13 @@ the same equations (2 to 4 seeds a cell); slopes and flat iteration counts are t
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from kinfolk.reproduce.claims import Claim, at_most, near, within
-from kinfolk.reproduce.shared_representation import Row, gathered
+from kinfolk.reproduce.claims import Claim, at_most, judge_by, near, within
+from kinfolk.reproduce.plan import Row, gathered, mean
 
 SLOPES = {"d": 1.0, "k": 1.0, "T": -1.0, "N": -1.0}
 FIGURE_1A = {0.1: 0.00236, 0.5: 0.0593, 1.0: 0.241}
@@ -61,29 +62,11 @@ NEW_TASK = {
 }
 
 
-def judge(measured: dict[str, list[Row]]) -> list[Claim]:
-    """Claims that the measurements at hand decide, in the order of the measurements."""
-    judges = {
-        "figure_1a": _figure_1a,
-        "iterations": _iterations,
-        "slopes": _slopes,
-        "accuracy": _accuracy,
-        "comparison": _comparison,
-        "new_task": _new_task,
-    }
-    return [claim for name, judged in judges.items() if measured.get(name) for claim in judged(measured[name])]
-
-
 def median(rows: list[Row], name: str) -> float | None:
     """Median over seeds; None when most of them have no number."""
     values = [np.inf if row[name] is None else float(row[name]) for row in rows]
     middle = float(np.median(values))
     return middle if np.isfinite(middle) else None
-
-
-def mean(rows: list[Row], name: str) -> float:
-    """Mean over seeds."""
-    return float(np.mean([row[name] for row in rows]))
 
 
 def varied(rows: list[Row], name: str) -> list[Row]:
@@ -173,3 +156,16 @@ def mean_of(rows: list[Row], name: str, of: str = "mse") -> float:
 
 def _largest(rows: list[Row], name: str) -> Any:
     return max(float(row[name]) for row in rows)
+
+
+judge = partial(
+    judge_by,
+    {
+        "figure_1a": _figure_1a,
+        "iterations": _iterations,
+        "slopes": _slopes,
+        "accuracy": _accuracy,
+        "comparison": _comparison,
+        "new_task": _new_task,
+    },
+)
