@@ -2,12 +2,14 @@
 
 import json
 import re
+import warnings
 from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
 from browser import chromium, look
+from sklearn.exceptions import ConvergenceWarning
 
 from kinfolk import SpectralTransferRegressor, load_model, save_model
 from kinfolk.datasets import make_spectral_transfer
@@ -27,7 +29,9 @@ UNRELATED = pd.DataFrame(np.random.default_rng(0).normal(size=SOURCE.shape), RES
 def several():
     missing = np.random.default_rng(1).random(Y.shape) < 0.2
     sources = {"north": SOURCE.iloc[:9, :9], NASTY: UNRELATED}
-    return SpectralTransferRegressor(sources, free=5, max_iter=50).fit(X, Y.mask(missing))
+    with warnings.catch_warnings():  # a report needs no settled fit, and this one is quick
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return SpectralTransferRegressor(sources, free=5, max_iter=5).fit(X, Y.mask(missing))
 
 
 def one():

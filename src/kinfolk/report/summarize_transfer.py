@@ -76,7 +76,7 @@ def summarize_transfer(model: SpectralTransferRegressor, *, command: str | None 
     borrowing = [row for row in rows if row["kind"] != "target" and row["error"] is not None]
     found["borrowed"] = borrowing[0]["what"] if borrowing else None
     settings = {name: value for name, value in model.get_params(deep=False).items() if name != "source"}
-    settings["candidates"] = tuple(settings["candidates"])  # a list in a file
+    settings |= {name: tuple(one) for name, one in settings.items() if isinstance(one, list)}  # tuples before a file
     plain = (str, int, float)
     found["settings"] = {name: one if isinstance(one, plain) else _short(one) for name, one in settings.items()}
     return found | {
