@@ -33,7 +33,7 @@ def transfer_to_html(summary: dict[str, Any]) -> str:
             if row["target"] > 0.0
         ]
         figures["dumbbell"], note = plots.dumbbell(
-            rows, summary["borrowed"], "the target alone", noun="response", unit=" over that alone", width=5.2
+            rows, summary["borrowed"], "the target alone", noun="response", unit="over that alone", width=5.2
         )
     for side in ("features", "responses") if summary["directions"] else ():
         figures[side] = plots.directions([row for row in summary["directions"] if row["side"] == side])

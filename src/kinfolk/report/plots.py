@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # stand-ins that are replaced by the page's own colours, so that dark and light both work
 _INK, _FAINT, _GOOD, _BAD, _ALONE = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
@@ -54,7 +55,7 @@ def dumbbell(
             axes.plot(after, place, "o", color=colour, markersize=6.5, label=shown if place == 0 else None)
         axes.set_yticks(range(len(drawn)), [_short(row["task"]) for row in drawn])
         axes.set_ylim(-0.8, len(drawn) - 0.2)
-        axes.set_xlabel(f"root mean error of a {noun}{unit} (smaller is better)")
+        axes.set_xlabel(f"root mean error {unit or f'of a {noun}'} (smaller is better)")
         axes.grid(axis="x", color=_FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         return _svg(figure, f"Error of each {noun} with {baseline} and with {shown}"), note
@@ -160,6 +161,7 @@ def directions(rows: list[dict[str, Any]], most: int = 16) -> str:
         axes.set_xticks(places, [name for name, *_ in bars])
         axes.set_xlim(-0.8, max(places[-1] + 0.8, 8.0))
         axes.set_ylim(bottom=0.0, top=max(0.05, *(1.12 * share for _, share, _ in bars)))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.set_xlabel(f"direction of {side}")
         axes.set_ylabel("share of the fit")
