@@ -37,8 +37,9 @@ def transfer(files, *sources, more=(), targets="u,v,w"):
 
 
 def test_a_source_that_helps_is_used_and_the_model_is_saved(files, capsys):
-    numbers, model = str(files / "n.json"), str(files / "t.kin")
-    assert transfer(files, "big.kin", "other.csv", more=["--json", numbers, "--save", model]) == 0
+    numbers, model, report = (str(files / name) for name in ("n.json", "t.kin", "r.html"))
+    more = ["--json", numbers, "--save", model, "--report", report]
+    assert transfer(files, "big.kin", "other.csv", more=more) == 0
     out, err = capsys.readouterr()
     found = json.loads(Path(numbers).read_text())
     assert "Left out (not numeric): site" in err
@@ -54,6 +55,14 @@ def test_a_source_that_helps_is_used_and_the_model_is_saved(files, capsys):
     assert "Borrowing, response by response: " in out
     assert "Directions of features: 2 of 2 of the source's used" in " ".join(out.split())
     assert found["command"].startswith("kinfolk transfer ")
+    page = Path(report).read_text()
+    assert found["command"] in page
+    assert found["fit"] in page
+    assert f"Report: {report}" in out
+    assert found["averaged"] > 1
+    assert "weight: of all candidates of the kind" in out
+    weight = max(row["kind_weight"] for row in found["candidates"])
+    assert f"{weight:.0%}" in out
     again = load_model(model)
     assert again.source is None
     assert_allclose(again.cv_table_["error"].min(), found["selected"]["error"])
@@ -94,6 +103,7 @@ BAD = {
     "too high a rank": (["true.csv"], ["--rank", "7"], "rank must be"),
     "safe": (["true.csv"], ["--safe", "-1"], "--safe must be"),
     "folder": (["true.csv"], ["--save", "/nowhere/at/all.kin"], "no folder '/nowhere/at'"),
+    "folder of the report": (["true.csv"], ["--report", "/nowhere/at/all.html"], "no folder '/nowhere/at'"),
     "feature": (["true.csv"], ["--features", "x0,x99"], "no column 'x99'"),
 }
 

@@ -5,21 +5,10 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kinfolk.cli._progress import with_progress
 from kinfolk.cli._table import check_folders, read
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_KINDS = {
-    "target": "target alone",
-    "source": "source as it is",
-    "offset": "source + offset",
-    "l1": "spectral transfer",
-    "ridge": "graded ridge",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rank", default="rsc", metavar="R", help="rsc, cv or a number (default: rsc)")
     parser.add_argument("--seed", type=int, default=0, help="deals the rows over the folds (default: 0)")
     parser.add_argument("--save", metavar="FILE.kin", help="write the fitted model")
+    parser.add_argument("--report", metavar="FILE.html", help="write a self-contained HTML report")
     parser.add_argument("--json", metavar="FILE.json", help="write all numbers as JSON")
     parser.add_argument("--task", help=argparse.SUPPRESS)
 
@@ -63,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk import SpectralTransferRegressor
     from kinfolk.io import save_model
     from kinfolk.io.atomic import atomic_write
+    from kinfolk.report import summarize_transfer, write_transfer_report
     from kinfolk.validation import check_regression_target
 
     rank = _check(args)
@@ -76,44 +67,20 @@ def run(args: argparse.Namespace) -> int:
         with_progress(
             lambda progress: model.fit(table.X, table.y, sample_weight=table.weights, progress=progress), "fitting"
         )
-    found = summarize(model)
-    _print(found, len(table.X))
+    command = shlex.join(["kinfolk", *_words(args)])
+    found = summarize_transfer(model, command=command)
+    _print(found)
     if args.json:
         with atomic_write(args.json) as stream:
-            command = shlex.join(["kinfolk", *_words(args)])
-            stream.write(json.dumps(found | {"command": command}, indent=1, allow_nan=False).encode())
+            stream.write(json.dumps(found, indent=1, allow_nan=False).encode())
         print(f"Numbers: {args.json}")
     if args.save:
         save_model(model, args.save)
         print(f"Model: {args.save}")
+    if args.report:
+        write_transfer_report(model, args.report, command=command)
+        print(f"Report: {args.report}")
     return 0
-
-
-def summarize(model: Any) -> dict[str, Any]:
-    """What a fitted `SpectralTransferRegressor` found, as json can hold it.
-
-    ``candidates`` has the best of each kind and source, the target alone first, then the best first; ``table`` has all;
-    ``use`` is the sentence that says what to do.
-    """
-    import numpy as np
-
-    table = model.cv_table_
-    rows = table.loc[table.groupby(["kind", "source"], sort=False)["error"].idxmin()] if len(table) else table
-    found = {
-        "selected": _plain(table[table["selected"]])[0] if len(table) else model.selected_,
-        "candidates": sorted(_plain(rows), key=lambda row: (row["kind"] != "target", row["error"])),
-        "responses": _plain(model.response_gains_),
-        "directions": _plain(model.directions_),
-        "table": _plain(table),
-        "features": model.n_features_in_,
-        "n_responses": len(np.atleast_2d(model.coef_)),
-    }
-    return found | {"use": _advice(found)}
-
-
-def _plain(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
-    return rows
 
 
 def _check(args: argparse.Namespace) -> str | int:
@@ -127,7 +94,7 @@ def _check(args: argparse.Namespace) -> str | int:
         raise InputError(f"--safe must be a number of standard errors >= 0; got {args.safe}.")
     if args.rank not in ("rsc", "cv") and not args.rank.isdecimal():
         raise InputError(f"--rank must be rsc, cv or a whole number; got {args.rank!r}.")
-    check_folders(args.json, args.save)
+    check_folders(args.json, args.save, args.report)
     return int(args.rank) if args.rank.isdecimal() else str(args.rank)
 
 
@@ -166,69 +133,53 @@ def _words(args: argparse.Namespace) -> list[str]:
     return [*words, *(["--drop-missing"] if args.drop_missing else [])]
 
 
-def _what(row: dict[str, Any]) -> str:
-    return _KINDS[row["kind"]] + (f" from {row['source']}" if row["source"] else "")
-
-
-def _share(gain: float | None, error: float | None) -> str:
-    if gain is None:
-        return "unknown"
-    return f"{gain:+.1%}" + ("" if error is None else f" ± {error:.1%}")
-
-
-def _advice(found: dict[str, Any]) -> str:
-    one = found["selected"]
-    borrowing = [row for row in found["candidates"] if row["kind"] != "target"]
-    if one["kind"] != "target":
-        free = f", {one['free_u']} directions of features and {one['free_v']} of responses free"
-        detail = f"{free if one['kind'] in ('l1', 'ridge') else ''}, rank {one['rank']}"
-        gain, error = _share(one["gain"], one["gain_se"]).removeprefix("+"), one["gain_se"]
-        doubt = "." if error is not None and one["gain"] > 2.0 * error else "; other rows might say otherwise."
-        return f"Use {_what(one)}{detail}: it saves {gain} of the target's own error{doubt}"
-    if not borrowing:
-        return "Use the target alone: there was nothing to compare it with."
-    best = min(borrowing, key=lambda row: float(row["error"]))
-    return f"Use the target alone: the best that borrows, {_what(best)}, gains {_share(best['gain'], best['gain_se'])}."
-
-
-def _print(found: dict[str, Any], n_rows: int) -> None:
+def _print(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+
+    from kinfolk.report.summarize_transfer import gain_text
 
     console = Console()
     if not console.is_terminal:
         console.width = 110
-    console.print(f"{n_rows:,} rows, {found['features']} features, {found['n_responses']} responses", highlight=False)
+    data, averaged = found["data"], found["combine"] == "average" and found["averaged"] > 1
+    missing = f", {data['missing']:.1%} of the responses missing" if data["missing"] else ""
+    console.print(
+        f"{data['rows']:,} rows, {data['features']} features, {data['responses']} responses{missing}", highlight=False
+    )
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("candidate", overflow="fold")
-    for heading in ("free", "rank", "error", "gain"):
+    for heading in ("free", "rank", "error", "gain", *(["weight"] if averaged else [])):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found["candidates"]:
         free = f"{row['free_u']}, {row['free_v']}" if row["kind"] in ("l1", "ridge") else ""
-        gain = "baseline" if row["kind"] == "target" else _share(row["gain"], row["gain_se"])
-        style = "bold green" if row["selected"] else ""
-        table.add_row(_what(row), free, str(row["rank"]), f"{row['error']:.4g}", gain, style=style)
+        rank = "" if row["kind"] == "source" else str(row["rank"])
+        error = "" if row["error"] is None else f"{row['error']:.4g}"
+        gain = "baseline" if row["kind"] == "target" else gain_text(row["gain"], row["gain_se"])
+        weight = [f"{row['kind_weight']:.0%}"] if averaged else []
+        table.add_row(row["what"], free, rank, error, gain, *weight, style="bold green" if row["selected"] else "")
     console.print(table)
     console.print(
         "error: held-out mean squared error in units of the responses' noise, the best of each kind.\n"
         "gain: share of the target's own error saved, ± one paired standard error. free: directions of features, "
-        "responses.",
+        "responses." + ("\nweight: of all candidates of the kind, in the average that is the fit." if averaged else ""),
         style="dim",
         highlight=False,
     )
     for line in (*_responses(found["responses"]), *_directions(found)):
         console.print(line, highlight=False)
-    console.print(f"\n{found['use']}", highlight=False)
+    console.print(f"\n{found['use']}\n{found['fit']}", highlight=False)
     sys.stdout.flush()
 
 
 def _responses(rows: list[dict[str, Any]], most: int = 12) -> list[str]:
     """Gains of the best candidate that borrows, response by response, largest first."""
+    from kinfolk.report.summarize_transfer import gain_text
+
     if not rows:
         return []
-    ordered = sorted(rows, key=lambda row: -float(row["gain"] or 0.0))
-    shown = ordered if len(rows) <= most else [*ordered[: most // 2], *ordered[-(most // 2) :]]
-    cells = [f"{row['response']} {_share(row['gain'], row['gain_se'])}" for row in shown]
+    shown = rows if len(rows) <= most else [*rows[: most // 2], *rows[-(most // 2) :]]
+    cells = [f"{row['response']} {gain_text(row['gain'], row['gain_se'])}" for row in shown]
     if len(rows) > most:
         cells.insert(most // 2, f"... {len(rows) - most} more ...")
     return [f"\nBorrowing, response by response: {'; '.join(cells)}"]

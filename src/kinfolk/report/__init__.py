@@ -1,15 +1,17 @@
-"""The report: a comparison becomes a dict, and the dict becomes one self-contained HTML page."""
+"""The report: a comparison or a transfer becomes a dict, and the dict becomes one self-contained HTML page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kinfolk.report.html import to_html
+from kinfolk.report.html import to_html, transfer_to_html
 from kinfolk.report.summarize import summarize
+from kinfolk.report.summarize_transfer import summarize_transfer
 
 if TYPE_CHECKING:
     from kinfolk.selection import Comparison
+    from kinfolk.transfer.spectral_transfer import SpectralTransferRegressor
 
-__all__ = ["summarize", "to_html", "write_report"]
+__all__ = ["summarize", "summarize_transfer", "to_html", "transfer_to_html", "write_report", "write_transfer_report"]
 
 
 def write_report(comparison: "Comparison", path: str | Path, *, command: str | None = None) -> None:
@@ -22,8 +24,25 @@ def write_report(comparison: "Comparison", path: str | Path, *, command: str | N
     command : str, optional
         The command that made the comparison; default: the call in Python.
     """
+    _write(to_html(summarize(comparison, command=command)), path)
+
+
+def write_transfer_report(model: "SpectralTransferRegressor", path: str | Path, *, command: str | None = None) -> None:
+    """Write the HTML report of a fitted `SpectralTransferRegressor` to one file (atomically).
+
+    Parameters
+    ----------
+    model : SpectralTransferRegressor
+        Fitted, or loaded from a file.
+    path : str or Path
+    command : str, optional
+        The command that made the model; default: the call in Python.
+    """
+    _write(transfer_to_html(summarize_transfer(model, command=command)), path)
+
+
+def _write(page: str, path: str | Path) -> None:
     from kinfolk.io.atomic import atomic_write
 
-    page = to_html(summarize(comparison, command=command))
     with atomic_write(path) as stream:
         stream.write(page.encode())

@@ -1,27 +1,59 @@
-"""The page: the summary dict through an autoescaped template."""
+"""The pages: a summary dict through an autoescaped template."""
 
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from kinfolk.report import plots
+from kinfolk.report.summarize_transfer import gain_text
 
 
 def to_html(summary: dict[str, Any]) -> str:
     """One self-contained HTML page (inline styles and SVG, no script, no network) from what `summarize` gives."""
-    environment = Environment(
-        loader=PackageLoader("kinfolk.report", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters |= {"number": _number, "percent": _percent}
+    from kinfolk.report import plots
+
     model, shown = summary["model"], summary["shown"]
     pair, note = plots.dumbbell(summary["tasks"], shown, summary["comparison"]["baseline"])
     figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, shown)}
-    return environment.get_template("report.html").render(
-        **summary, figures={name: Markup(svg) for name, svg in figures.items()}, dumbbell_note=note
+    return _page("report.html", summary, figures, dumbbell_note=note)
+
+
+def transfer_to_html(summary: dict[str, Any]) -> str:
+    """Like `to_html`, from what `summarize_transfer` gives."""
+    from kinfolk.report import plots
+
+    figures, note = {}, ""
+    if summary["responses"]:
+        # responses have units of their own: each is measured by its error with the target alone
+        rows = [
+            row | {"task": row["response"], "error": row["borrowed"] / row["target"], "baseline_error": 1.0}
+            for row in reversed(summary["responses"])
+            if row["target"] > 0.0
+        ]
+        figures["dumbbell"], note = plots.dumbbell(
+            rows, summary["borrowed"], "the target alone", noun="response", unit="over that alone", width=5.2
+        )
+    for side in ("features", "responses") if summary["directions"] else ():
+        figures[side] = plots.directions([row for row in summary["directions"] if row["side"] == side])
+    alone = next((row["error"] for row in summary["candidates"] if row["kind"] == "target"), None)
+    paths = []
+    for source in dict.fromkeys(row["source"] for row in summary["path"]):
+        rows = [row for row in summary["path"] if row["source"] == source]
+        svg, free = plots.path(rows, alone, source)
+        paths.append({"source": source, "svg": Markup(svg), "free": free})
+    return _page("transfer.html", summary, figures, dumbbell_note=note, paths=paths)
+
+
+def _page(template: str, summary: dict[str, Any], figures: dict[str, str], **more: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("kinfolk.report", "templates"), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters |= {"number": _number, "percent": _percent}
+    environment.globals |= {"gain_text": gain_text}
+    drawn = {name: Markup(svg) for name, svg in figures.items()}
+    return environment.get_template(template).render(**summary, figures=drawn, **more)
 
 
 def _number(value: float | None, digits: int = 4) -> str:

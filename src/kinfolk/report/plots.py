@@ -2,11 +2,13 @@
 
 import io
 import math
+import re
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # stand-ins that are replaced by the page's own colours, so that dark and light both work
 _INK, _FAINT, _GOOD, _BAD, _ALONE = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
@@ -20,7 +22,9 @@ _COLOURS = {
 _MOST = 60  # tasks in one dumbbell plot
 
 
-def dumbbell(tasks: list[dict[str, Any]], shown: str, baseline: str) -> tuple[str, str]:
+def dumbbell(
+    tasks: list[dict[str, Any]], shown: str, baseline: str, *, noun: str = "task", unit: str = "", width: float = 7.6
+) -> tuple[str, str]:
     """Error of each task with the baseline and with the shown method, worst gain at the bottom; SVG and a note.
 
     Parameters
@@ -28,14 +32,20 @@ def dumbbell(tasks: list[dict[str, Any]], shown: str, baseline: str) -> tuple[st
     tasks : list of dict
         Rows of `summarize` (worst gain first).
     shown, baseline : str
+    noun : str
+        What a task is called.
+    unit : str
+        In what errors are measured, where that is not the target's unit.
+    width : float
+        Inches.
     """
     drawn = [row for row in tasks if row["error"] is not None and row["baseline_error"] is not None]
     note = ""
     if len(drawn) > _MOST:
-        note = f"The {_MOST // 2} tasks with the worst and the {_MOST // 2} with the best gain, of {len(drawn)}."
+        note = f"The {_MOST // 2} {noun}s with the worst and the {_MOST // 2} with the best gain, of {len(drawn)}."
         drawn = [*drawn[: _MOST // 2], *drawn[-_MOST // 2 :]]
     with _style():
-        figure = Figure(figsize=(7.6, 1.1 + 0.23 * max(len(drawn), 2)), layout="constrained")
+        figure = Figure(figsize=(width, 1.1 + 0.23 * max(len(drawn), 2)), layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(drawn):
             before, after = math.sqrt(row["baseline_error"]), math.sqrt(row["error"])
@@ -45,10 +55,10 @@ def dumbbell(tasks: list[dict[str, Any]], shown: str, baseline: str) -> tuple[st
             axes.plot(after, place, "o", color=colour, markersize=6.5, label=shown if place == 0 else None)
         axes.set_yticks(range(len(drawn)), [_short(row["task"]) for row in drawn])
         axes.set_ylim(-0.8, len(drawn) - 0.2)
-        axes.set_xlabel("root mean error of a task (smaller is better)")
+        axes.set_xlabel(f"root mean error {unit or f'of a {noun}'} (smaller is better)")
         axes.grid(axis="x", color=_FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
-        return _svg(figure, f"Error of each task with {baseline} and with {shown}"), note
+        return _svg(figure, f"Error of each {noun} with {baseline} and with {shown}"), note
 
 
 def gains(tasks: list[dict[str, Any]]) -> str:
@@ -120,6 +130,85 @@ def spectrum(model: dict[str, Any], shown: str) -> str:
         return _svg(figure, f"Singular values of the tasks' coefficients, alone and with {shown}")
 
 
+def directions(rows: list[dict[str, Any]], most: int = 16) -> str:
+    """Share of a fit along each direction of the source on one side, in order, and outside of the source.
+
+    Parameters
+    ----------
+    rows : list of dict
+        ``side, direction, known, free, share`` of one side.
+    most : int
+        Directions of the source that are drawn one by one; the others are pooled.
+    """
+    own, other = ([row for row in rows if row["known"] is known] for known in (True, False))
+    step = 1 if len(own) <= 10 else 2
+    bars = [
+        (str(row["direction"]) if i % step == 0 else "", row["share"], _GOOD if row["free"] else _INK)
+        for i, row in enumerate(own[:most])
+    ]
+    if own[most:]:
+        pooled = sum(row["share"] for row in own[most:])
+        bars.append((f"\n{most + 1}–{len(own)}", pooled, _GOOD if own[most]["free"] else _INK))
+    places = [float(place) for place in range(len(bars))]
+    if other:
+        bars.append(("outside", sum(row["share"] for row in other), _ALONE))
+        places.append(len(places) + 0.8)
+    side = rows[0]["side"]
+    with _style():
+        figure = Figure(figsize=(3.7, 2.6), layout="constrained")
+        axes = figure.add_subplot()
+        axes.bar(places, [share for _, share, _ in bars], 0.72, color=[colour for *_, colour in bars])
+        axes.set_xticks(places, [name for name, *_ in bars])
+        axes.set_xlim(-0.8, max(places[-1] + 0.8, 8.0))
+        axes.set_ylim(bottom=0.0, top=max(0.05, *(1.12 * share for _, share, _ in bars)))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.set_xlabel(f"direction of {side}")
+        axes.set_ylabel("share of the fit")
+        axes.grid(axis="y", color=_FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.tick_params(axis="x", length=0)
+        return _svg(figure, f"Share of the fit along each of the source's directions of {side}, and outside of them")
+
+
+def path(rows: list[dict[str, Any]], alone: float | None, source: str) -> tuple[str, tuple[int, int]]:
+    """Error against penalty, a line for each number of free directions, the best one set off; SVG and its number.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of spectral transfer from one source: ``free_u, free_v, strength, error``.
+    alone : float or None
+        Error of the target alone.
+    source : str
+    """
+    lines: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        lines.setdefault((row["free_u"], row["free_v"]), []).append(row)
+    best = min(rows, key=lambda row: float(row["error"]))
+    chosen = (best["free_u"], best["free_v"])
+    top = max(1.6 * best["error"], 1.25 * (alone or 0.0))
+    with _style():
+        figure = Figure(figsize=(3.7, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        for free, line in sorted(lines.items(), key=lambda pair: pair[0] == chosen):
+            line = sorted(line, key=lambda row: float(row["strength"]))
+            strengths, errors = ([row[name] for row in line] for name in ("strength", "error"))
+            colour, width = (_GOOD, 2.2) if free == chosen else (_ALONE, 0.9)
+            axes.plot(strengths, errors, color=colour, linewidth=width, alpha=1.0 if free == chosen else 0.8)
+        axes.plot(best["strength"], best["error"], "o", color=_GOOD, markersize=6.5)
+        if alone is not None:
+            axes.axhline(alone, color=_INK, linewidth=1.0, linestyle=(0, (4, 3)))
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter("")
+        low = min(float(best["error"]), top if alone is None else alone)
+        axes.set_ylim(low - 0.12 * (top - low), top)
+        axes.set_xlabel("penalty")
+        axes.set_ylabel("cross-validated error")
+        return _svg(figure, f"Error of spectral transfer from {source} against the penalty"), chosen
+
+
 def _style() -> Any:
     return matplotlib.rc_context(
         {
@@ -147,7 +236,7 @@ def _svg(figure: Figure, alternative: str) -> str:
     figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     text = text[text.index("<svg") :]
-    _, rest = text.split(">", 1)
+    _, rest = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S).split(">", 1)
     width, height = (72.0 * side for side in figure.get_size_inches())
     label = _escape(alternative)
     opening = (

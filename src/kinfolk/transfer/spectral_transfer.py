@@ -104,6 +104,10 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         A row a direction of the selected source: ``side`` ("features" or "responses"), ``direction`` (its number),
         ``known`` (False for those that complete the source's), ``free``, and its ``share`` of the fit's squared
         coefficients. Empty for the target alone.
+    sources_ : DataFrame
+        A row a source: ``source``, and how many of the target's ``features`` and ``responses`` it covers.
+    data_ : dict
+        ``rows`` (of positive weight), ``features``, ``responses``, ``missing`` (share of the responses).
     response_names_ : list of str or None
         Columns of y, where it is a DataFrame.
     result_ : Refit
@@ -144,6 +148,8 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         "omega_u_",
         "omega_v_",
         "directions_",
+        "sources_",
+        "data_",
         "response_names_",
         "n_iter_",
         "_single",
@@ -224,6 +230,8 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
                 n_features=features.shape[1],
                 n_responses=Y.shape[1],
             )
+        covered = [(one.name, int(one.features.sum()), int(one.responses.sum())) for one in sources]
+        self.sources_ = pd.DataFrame(covered, columns=["source", "features", "responses"])
         used = np.ones(len(features), dtype=bool) if weights is None else weights > 0
         if weights is not None:
             features, Y, weights = features[used], Y[used], weights[used]
@@ -280,6 +288,8 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
     def _publish(self, study: Responses, chosen: Selection, at: Coordinates | None) -> None:
         """Attributes in the user's units."""
         one, result = chosen.selected, self.result_
+        counts = {"rows": len(study.Z), "features": study.Z.shape[1], "responses": study.Y.shape[1]}
+        self.data_ = counts | {"missing": 1.0 - float(study.seen.mean())}
         slopes, intercept = study.in_user_units(result.coef, result.offset)
         self.coef_ = slopes[0] if self._single else slopes
         self.intercept_ = float(intercept[0]) if self._single else intercept
