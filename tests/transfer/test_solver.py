@@ -156,20 +156,17 @@ def test_no_small_feasible_move_lowers_the_objective(small, free, penalty):
 
 def test_the_path_of_a_batch_is_the_path_of_each_of_its_problems():
     """They share nothing but when they end."""
-    studies = [make_spectral_transfer((30, 20), 90, random_state=0)]
-    other = make_spectral_transfer((30, 20), 60, random_state=1)
-    studies.append(type(other)(other.X, other.Y, other.coef, studies[0].source, other.noise))
-    both, free = sums_of(*studies), [(2, 2), (5, 5), (10, 10), (25, 15)]
-    penalties = np.outer([0.5, 0.4, 0.3, 0.2], [1.0, 0.3, 0.1])
-    together = follow(both, RANK, free, penalties, tol=1e-7, max_iter=2000)
+    studies = [make_spectral_transfer((20, 15), n, random_state=0) for n in (60, 90)]
+    both, free = sums_of(*studies), [(2, 2), (10, 8), (15, 12)]
+    penalties = np.outer([0.5, 0.4, 0.3], [1.0, 0.2])
+    together = follow(both, RANK, free, penalties, tol=1e-6, max_iter=1000)
     assert together.settled.all()
-    for f, study in enumerate(studies):
+    for f in range(2):
         alone_sums = Sums(both.S[f : f + 1], both.M[f : f + 1], both.yy[f : f + 1])
-        assert len(study.X) in (90, 60)
         for g, one in enumerate(free):
-            alone = path(alone_sums, one, penalties[g], tol=1e-7, max_iter=2000)
+            alone = path(alone_sums, one, penalties[g], tol=1e-6, max_iter=1000)
             for i, fit in enumerate(together.fits):
-                assert_allclose(fit.value[f, g], alone.fits[i].value[0, 0], rtol=1e-5)
+                assert_allclose(fit.value[f, g], alone.fits[i].value[0, 0], rtol=1e-4)
 
 
 def test_zeros_are_exact_and_grow_with_the_penalty(paper):
