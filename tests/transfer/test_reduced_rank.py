@@ -216,3 +216,29 @@ def test_a_task_column_is_refused_and_so_is_a_model_file(tmp_path):
         ReducedRankRegressor().fit(pd.DataFrame(X).add_prefix("x").assign(shop="a"), Y)
     with pytest.raises(InputError, match="save_model writes the estimators of kinfolk"):
         save_model(Ridge().fit(X, Y), tmp_path / "m.kin")
+
+
+def test_rows_of_weight_zero_are_as_if_they_were_absent():
+    X, Y, _ = make(n=40)
+    weights = np.ones(40)
+    weights[5:12] = 0.0
+    with_them = ReducedRankRegressor().fit(X, Y, sample_weight=weights)
+    without = ReducedRankRegressor().fit(X[weights > 0], Y[weights > 0])
+    assert_allclose(with_them.coef_, without.coef_, rtol=1e-12)
+    assert with_them.rank_ == without.rank_
+
+
+def test_a_column_of_task_labels_is_refused_with_the_remedy():
+    X, Y, _ = make(n=40)
+    frame = pd.DataFrame(X).add_prefix("x").assign(school=["a", "b"] * 20)
+    with pytest.raises(InputError, match=r"holds task labels .*task='school'"):
+        ReducedRankRegressor().fit(frame, Y)
+
+
+def test_without_intercepts_missing_responses_are_filled_in_about_zero():
+    X, Y, coef = make(n=300, noise=0.0)
+    Y = X @ coef
+    seen = np.random.default_rng(0).random(Y.shape) > 0.2
+    model = ReducedRankRegressor(2, alpha=1e-9, fit_intercept=False, standardize=False, max_iter=2000)
+    model.fit(X, np.where(seen, Y, np.nan))
+    assert_allclose(model.coef_, coef.T, atol=1e-3)

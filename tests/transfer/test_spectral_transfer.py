@@ -634,3 +634,11 @@ def test_a_response_that_was_never_seen_is_named():
     Y.loc[:9, "w"] = 1.0
     with pytest.raises(InputError, match="no value at all in the rows of positive weight in 'w'"):
         SpectralTransferRegressor(C40).fit(X40, Y, (np.arange(40) >= 10).astype(float))
+
+
+def test_an_offset_alone_needs_coefficients():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(30, 6)), rng.normal(size=(30, 4))
+    subspaces = np.linalg.qr(rng.normal(size=(6, 2)))[0], np.linalg.qr(rng.normal(size=(4, 2)))[0]
+    with pytest.raises(InputError, match="needs a source's coefficients"):
+        SpectralTransferRegressor(subspaces, candidates="offset").fit(X, Y)

@@ -1,24 +1,18 @@
 """Reduced-rank regression as a scikit-learn estimator."""
 
-import warnings
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.held_out import cells, cross_validate, fit_all
 from kinfolk.transfer.responses import ALPHAS, Responses, check_folds, is_whole
-from kinfolk.transfer.source import response_names
-from kinfolk.transfer.stored import Stored
-from kinfolk.validation import check_table, check_target, check_weights
+from kinfolk.transfer.wide import WideRegressor
 
 
-class ReducedRankRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class ReducedRankRegressor(WideRegressor):
     r"""Many responses of the same rows whose coefficients have low rank, with a ridge.
 
     .. math:: \min_{\mathrm{rank}(C) \le r} \sum_i s_i \|y_i - a - C^\top x_i\|^2 + \alpha \|C\|_F^2 ,
@@ -133,43 +127,18 @@ class ReducedRankRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimat
         InputError
             When data or parameters cannot be used; the message names column, rows, rule and remedy.
         """
-        features = check_table(X, task=None).features
-        validate_data(self, X=X, skip_check_array=True)
-        targets = check_target(y, n_rows=len(features), allow_2d=True, allow_missing=True)
-        weights = check_weights(sample_weight, n_rows=len(features))
-        self._single, self.response_names_ = targets.ndim == 1, response_names(y)
-        Y = targets.reshape(len(features), -1)
-        self._check_parameters(min(features.shape[1], Y.shape[1]))
-        study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
+        rows = self._read(X, y, sample_weight)
+        self._check_parameters(min(rows.features.shape[1], rows.targets.shape[1]))
+        study = self._study(rows)
         basis = study.row_space()
         Z = study.Z if basis is None else study.Z @ basis
-        self._choose(study, Z)
-        coef, offset, sizes, self.n_iter_, settled = fit_all(study, Z, self.alpha_, self.rank_, self.max_iter)
-        slopes, intercept = study.in_user_units(coef if basis is None else basis @ coef, offset)
-        self.singular_values_ = sizes[: self.rank_]
-        self.coef_ = slopes[0] if self._single else slopes
-        self.intercept_ = float(intercept[0]) if self._single else intercept
-        if not settled:
-            warnings.warn(
-                f"{type(self).__name__}: EM for missing responses stopped at max_iter={self.max_iter} before they "
-                "settled; raise max_iter.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._choose(study, Z, rows.used)
+        coef, offset, self.singular_values_, self.n_iter_, settled = fit_all(
+            study, Z, self.alpha_, self.rank_, self.max_iter
+        )
+        self._publish_coefficients(study, coef if basis is None else basis @ coef, offset)
+        self._warn_unless_settled(settled, "EM for missing responses")
         return self
-
-    def predict(self, X: Any) -> FloatArray:
-        """Predict all responses, ``(n, q)``, or ``(n,)`` for a single one.
-
-        Parameters
-        ----------
-        X : as in fit
-        """
-        check_is_fitted(self)
-        features = check_table(X, task=None).features
-        validate_data(self, X=X, skip_check_array=True, reset=False)
-        predicted: FloatArray = features @ self.coef_.T + self.intercept_
-        return predicted
 
     def _check_parameters(self, most: int) -> None:
         if not (self.rank == "cv" or is_whole(self.rank, 0, most)):
@@ -181,7 +150,7 @@ class ReducedRankRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimat
             raise InputError(f"alpha must be 'cv' or a number > 0; got {self.alpha!r}.")
         check_folds(self.cv, max_iter=self.max_iter)
 
-    def _choose(self, study: Responses, Z: FloatArray) -> None:
+    def _choose(self, study: Responses, Z: FloatArray, used: BoolArray) -> None:
         """Set ``rank_``, ``alpha_`` and the table that they were chosen from."""
         most = min(Z.shape[1], study.Y.shape[1])
         ranks = range(most + 1) if isinstance(self.rank, str) else [int(self.rank)]
@@ -191,7 +160,7 @@ class ReducedRankRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimat
             self.rank_, self.alpha_ = ranks[0], float(self.alphas_[-1])
             self.cv_table_ = np.zeros((0, 0))
             return
-        folds = study.folds(self.cv, self.random_state)
+        folds = study.folds(self.cv, self.random_state, used)
         errors = cross_validate(study, Z, folds, self.alphas_)[:, :, 0].sum(axis=0)
         self.cv_table_ = errors / max(float(cells(study, folds).sum()), 1e-300)
         table = self.cv_table_[:, list(ranks)]

@@ -14,6 +14,7 @@ import numpy as np
 
 from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.transfer.block import block_step, polar
+from kinfolk.transfer.objective import objective
 
 _CHECK = 5  # sweeps between two looks at the objective
 _STUCK = 50  # sweeps without getting lower after which a problem has settled
@@ -98,11 +99,10 @@ class Factors:
 
 def evaluate(sums: Sums, state: Factors, penalty_u: FloatArray, penalty_v: FloatArray) -> FloatArray:
     """Objective ``(F, G)`` of every problem; penalties are ``(G, 1, p)`` and ``(G, 1, q)``."""
-    fit = np.einsum("fgrq,fgrq->fgr", state.U @ sums.M[:, None], state.V)
-    size = np.einsum("fgrp,fgrp->fgr", state.U @ sums.S[:, None], state.U)
-    cost = (penalty_u * np.abs(state.U)).sum(axis=(-2, -1)) + (penalty_v * np.abs(state.V)).sum(axis=(-2, -1))
-    value: FloatArray = 0.5 * sums.yy[:, None] + (0.5 * state.d**2 * size - state.d * fit).sum(axis=-1) + cost
-    return value
+    S, M, yy = sums.S[:, None], sums.M[:, None], sums.yy[:, None]
+    return objective(
+        S, M, yy, state.U.swapaxes(2, 3), state.d, state.V.swapaxes(2, 3), penalty_u[:, 0], penalty_v[:, 0]
+    )
 
 
 def descend(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from kinfolk._typing import FloatArray, IntArray
-from kinfolk.transfer.missing import fill_in
 from kinfolk.transfer.reduced_rank import Spectral, held_out_error
 from kinfolk.transfer.responses import Responses
 
@@ -55,7 +54,7 @@ def fit_all(
     """Coefficients ``(k, q)``, intercepts, singular values, turns of EM, and whether they settled."""
     target, turns, settled = study.Y, 1, True
     if not study.complete:
-        target, turns, settled = fill_in(Z, target, study.seen, study.weights, alpha, rank, max_iter=max_iter, tol=1e-4)
+        target, turns, settled = study.filled(Z, alpha, rank, max_iter=max_iter, tol=1e-4)
     grams = study.grams(Z, target)
     loaded, V, sizes = Spectral(grams).fit(alpha)
     coef = share * loaded[:, :rank] @ V[:, :rank].T
@@ -66,11 +65,8 @@ def _by_rows(
     study: Responses, Z: FloatArray, train: IntArray, test: IntArray, alpha: float, shares: Sequence[float]
 ) -> FloatArray:
     """Errors of one fold, ``(shares, q + 1)``, where some responses are missing."""
-    target, seen, weights = study.Y.copy(), study.seen, study.weights
-    rank = target.shape[1]
-    target[train], *_ = fill_in(
-        Z[train], target[train], seen[train], weights[train], alpha, rank, max_iter=30, tol=1e-2
-    )
+    seen, weights = study.seen, study.weights
+    target, *_ = study.filled(Z, alpha, study.Y.shape[1], train, max_iter=30, tol=1e-2)
     grams = study.grams(Z, target, train)
     loaded, V, _ = Spectral(grams).fit(alpha)
     scores = (Z[test] - grams.x_mean) @ loaded

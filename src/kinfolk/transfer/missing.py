@@ -14,6 +14,7 @@ def fill_in(
     alpha: float,
     rank: int,
     *,
+    centred: bool = True,
     max_iter: int = 200,
     tol: float = 1e-4,
 ) -> tuple[FloatArray, int, bool]:
@@ -32,21 +33,25 @@ def fill_in(
     weights : (n,) array
     alpha : float
     rank : int
+    centred : bool, default=True
+        Whether the fit has intercepts.
     max_iter : int, default=200
     tol : float, default=1e-4
         It ends when the filled-in responses change by less than this share of their spread.
     """
     filled = Y.copy()
-    grams = Grams.of(X, filled, weights)
-    path = Spectral(grams)
-    Xw = (X - grams.x_mean) * weights[:, None]
-    spread = max(float(np.sqrt((weights @ np.where(seen, Y, 0.0) ** 2).sum() / max(grams.n, 1e-300))), 1e-300)
+    share = weights / max(float(weights.sum()), 1e-300) * float(centred)
+    Xc = X - share @ X
+    Xw = Xc * weights[:, None]
+    moments = Xw.T @ Xc, Xw.T @ filled, weights @ filled**2
+    path = Spectral(Grams(float(weights.sum()), share @ X, share @ filled, *moments))
+    spread = max(float(np.sqrt((weights @ np.where(seen, Y, 0.0) ** 2).sum() / max(weights.sum(), 1e-300))), 1e-300)
     missing = ~seen
     for turn in range(1, max_iter + 1):
-        y_mean = weights @ filled / grams.n
+        y_mean = share @ filled
         path.pulled = path.vectors.T @ (Xw.T @ (filled - y_mean))
         loaded, V, _ = path.fit(alpha)
-        predicted = y_mean + (X - grams.x_mean) @ (loaded[:, :rank] @ V[:, :rank].T)
+        predicted = y_mean + Xc @ (loaded[:, :rank] @ V[:, :rank].T)
         change = float(np.abs(predicted[missing] - filled[missing]).max(initial=0.0))
         filled[missing] = predicted[missing]
         if change < tol * spread:

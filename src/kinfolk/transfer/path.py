@@ -8,6 +8,7 @@ import numpy as np
 
 from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.transfer.factors import Factors, Sums, descend
+from kinfolk.transfer.objective import thresholds
 from kinfolk.transfer.restricted import largest_penalty, restricted
 
 
@@ -85,8 +86,8 @@ def follow(
         As in `descend`.
     """
     (folds, p, q), (groups, length) = sums.M.shape, penalties.shape
-    cost_u = np.array([np.arange(p) >= u for u, _ in free], dtype=np.float64)[:, None, :]
-    cost_v = np.array([np.arange(q) >= v for _, v in free], dtype=np.float64)[:, None, :]
+    cost_u = np.array([thresholds(1.0, u, p) for u, _ in free])[:, None, :]
+    cost_v = np.array([thresholds(1.0, v, q) for _, v in free])[:, None, :]
     falling = np.array([g for g, (u, v) in enumerate(free) if min(u, v) >= rank], dtype=np.intp)
     rising = np.array([g for g, (u, v) in enumerate(free) if min(u, v) <= 2 * rank], dtype=np.intp)
     found = [_nowhere(folds, groups, rank, p, q) for _ in range(length)]

@@ -47,6 +47,7 @@ class Refit:
 @dataclass(frozen=True)
 class _Fit:
     candidate: Candidate
+    weight: float
     coef: FloatArray
     factors: Factors | None = None
     sweeps: int = 1
@@ -74,7 +75,7 @@ def refit(chosen: Selection, study: Responses, settings: Mapping[str, Setting], 
         turn += 1
         last = filled or turn == max_iter
         fits = list(_fits(chosen, study, settings, Z, basis, Y, max_iter, 1e-6 if last else 1e-5))
-        coef = sum((chosen.mixture[id(one.candidate)] * one.coef for one in fits), np.zeros_like(fits[0].coef))
+        coef = sum((one.weight * one.coef for one in fits), np.zeros_like(fits[0].coef))
         grams = study.grams(Z, Y)
         x_mean = grams.x_mean if basis is None else basis @ grams.x_mean
         offset = grams.y_mean - x_mean @ coef
@@ -125,9 +126,9 @@ def _fits(
     tol: float,
 ) -> Iterator[_Fit]:
     """Every candidate that has a weight, fitted to complete responses."""
-    used = [one for one in chosen.candidates if id(one) in chosen.mixture]
+    weights = {id(one): float(w) for one, w in zip(chosen.candidates, chosen.mixture, strict=True) if w > 0.0}
     for name in ("", *settings):
-        mine = [one for one in used if one.source == name]
+        mine = [one for one in chosen.candidates if one.source == name and id(one) in weights]
         setting = settings.get(name)
         regressions = [one for one in mine if one.kind not in ("l1", "ridge")]
         if regressions:
@@ -135,17 +136,17 @@ def _fits(
             spectral = Spectral(study.grams(Z, Y - study.Z @ start))
             for one in regressions:
                 coef = _regression(one, spectral)
-                yield _Fit(one, start + (coef if basis is None else basis @ coef))
+                yield _Fit(one, weights[id(one)], start + (coef if basis is None else basis @ coef))
         if setting is None:
             continue
         at, grams = setting.at, study.grams(setting.Z, Y @ setting.at.V)
         for one in mine:
             if one.kind == "ridge":
-                yield _Fit(one, at.U @ _ridge(one, grams) @ at.V.T)
+                yield _Fit(one, weights[id(one)], at.U @ _ridge(one, grams) @ at.V.T)
         paths = [one for one in mine if one.kind == "l1"]
         if paths:
             for one, inner, factors, ended in _paths(chosen, setting, [grams], paths, tol=tol, max_iter=max_iter):
-                yield _Fit(one, at.U @ inner[0] @ at.V.T, factors, *ended)
+                yield _Fit(one, weights[id(one)], at.U @ inner[0] @ at.V.T, factors, *ended)
 
 
 def _regression(candidate: Candidate, spectral: Spectral) -> FloatArray:

@@ -11,9 +11,6 @@ from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.missing import fill_in
 from kinfolk.transfer.reduced_rank import Grams, Spectral
-from kinfolk.validation import Table, check_table
-from kinfolk.validation.columns import column_at, name_of, open_table
-from kinfolk.validation.messages import list_names
 
 ALPHAS: FloatArray = np.logspace(-4.0, 2.0, 13)  # ridge strengths over the number of rows, in standardised units
 
@@ -94,6 +91,26 @@ class Responses:
         squares = weights @ Y[rows] ** 2
         return Grams(float(weights.sum()), zero_x, zero_y, weighted.T @ Z[rows], weighted.T @ Y[rows], squares)
 
+    def filled(
+        self, Z: FloatArray, alpha: float, rank: int, rows: IntArray | slice = slice(None), **how: Any
+    ) -> tuple[FloatArray, int, bool]:
+        """All responses with the missing ones of some rows filled in, turns of EM, and whether they settled.
+
+        Parameters
+        ----------
+        Z : (n, k) array
+        alpha : float
+        rank : int
+        rows : array or slice
+        **how
+            Of `fill_in`: ``max_iter`` and ``tol``.
+        """
+        Y = self.Y.copy()
+        Y[rows], turns, settled = fill_in(
+            Z[rows], Y[rows], self.seen[rows], self.weights[rows], alpha, rank, centred=self.centred, **how
+        )
+        return Y, turns, settled
+
     def row_space(self) -> FloatArray | None:
         """Orthonormal basis ``(p, n)`` of the rows where there are more features than rows, else None."""
         return np.linalg.svd(self.Z, full_matrices=False)[2].T if self.Z.shape[1] > len(self.Z) else None
@@ -138,28 +155,9 @@ class Responses:
         basis = self.row_space()
         Z, Y = self.Z if basis is None else self.Z @ basis, self.Y
         if not self.complete:
-            Y, *_ = fill_in(Z, Y, self.seen, self.weights, 0.01 * self.n, Y.shape[1], max_iter=30, tol=1e-2)
+            Y, *_ = self.filled(Z, 0.01 * self.n, Y.shape[1], max_iter=30, tol=1e-2)
         grams = self.grams(Z, Y)
         return np.maximum(Spectral(grams).noise(grams.yy, self.n, ALPHAS * self.n), 0.01)
-
-
-def check_wide(X: Any, method: str) -> Table:
-    """A table of features alone; a column of text is refused with what to do if it holds tasks."""
-    try:
-        return check_table(X, task=None)
-    except InputError as error:
-        names, source = open_table(X, "X")
-        columns = [column_at(source, j, name_of(names, j)) for j in range(source.shape[1])]
-        text = [column.name for column in columns if column.kind in ("text", "categories")]
-        if not text:
-            raise
-        raise type(error)(
-            f"{str(error).split('Drop the column')[0]}If {list_names(text, 5)} holds task labels (long data): {method} "
-            "takes wide data, one column of y per response and no task column. Drop the column, or encode it "
-            "(scikit-learn's OneHotEncoder), to fit all tasks alike; for one regression per task take a kinfolk "
-            f"regressor with task={text[0]!r}, such as PartialPoolingRegressor, and a single y. Numbers stored as text "
-            "are converted by pandas.to_numeric."
-        ) from None
 
 
 def check_folds(cv: Any, **counts: Any) -> None:

@@ -19,7 +19,6 @@ from kinfolk.transfer.candidates import (
 )
 from kinfolk.transfer.coordinates import Coordinates
 from kinfolk.transfer.held_out import Folds, cells
-from kinfolk.transfer.missing import fill_in
 from kinfolk.transfer.path import Free
 from kinfolk.transfer.reduced_rank import Grams
 from kinfolk.transfer.responses import Responses
@@ -42,8 +41,8 @@ class Selection:
         The best of the target alone, and the best that borrows.
     selected : Candidate
         The best of those that may be used.
-    mixture : dict
-        Weight of every candidate that is used, by its `id`; they sum to one.
+    mixture : (candidates,) array
+        Weight of each in the fit; they sum to one.
     filled : list of (n, q) arrays
         Responses of each fold and of all rows, see `fill_folds`.
     repeats : float
@@ -55,7 +54,7 @@ class Selection:
     target: Candidate
     borrowed: Candidate | None
     selected: Candidate
-    mixture: dict[int, float]
+    mixture: FloatArray
     filled: list[FloatArray]
     repeats: float
 
@@ -67,7 +66,7 @@ class Selection:
         """One row a candidate: what it is, its mean squared error, and its paired gain over the target alone."""
         total = max(float(self.weights.sum()), 1e-300)
         rows = []
-        for one in self.candidates:
+        for one, weight in zip(self.candidates, self.mixture, strict=True):
             gain, error = self.gain(one)
             rows.append(
                 {
@@ -81,7 +80,7 @@ class Selection:
                     "error": float(one.errors.sum()) / total,
                     "gain": gain,
                     "gain_se": error,
-                    "weight": self.mixture.get(id(one), 0.0),
+                    "weight": float(weight),
                     "selected": one is self.selected,
                 }
             )
@@ -188,31 +187,43 @@ def select(
     weights = cells(study, folds)
     borrowing = [one for one in found if one.kind != "target"]
     borrowed = best(borrowing) if borrowing else None
-    allowed = found or own
+    found = found or own
+    allowed = np.ones(len(found), dtype=bool)
     repeats = float(sum(len(test) for _, test in folds)) / len(study.Z)
     if borrowed is not None and "target" in kinds and safe > 0:
         gain, error = paired_gain(borrowed.errors, target.errors, weights, repeats)
         if not gain > safe * error:
-            allowed = own
-    selected = best(allowed)
-    mixture = exponential_weights(allowed, weights, repeats) if average else {id(selected): 1.0}
-    return Selection(found or own, weights, target, borrowed, selected, mixture, filled, repeats), settings
+            allowed = np.array([one.kind == "target" for one in found])
+    totals = np.array([float(one.errors.sum()) for one in found])
+    totals[~allowed] = np.inf
+    leading = int(totals.argmin())
+    selected = found[leading]
+    mixture = np.arange(len(found)) == leading
+    if average:
+        mixture = exponential_weights(totals / max(repeats, 1.0), float(weights.sum()) / max(repeats, 1.0))
+    return Selection(found, weights, target, borrowed, selected, mixture.astype(np.float64), filled, repeats), settings
 
 
-def exponential_weights(candidates: Sequence[Candidate], weights: FloatArray, repeats: float) -> dict[int, float]:
-    r"""Weights :math:`w_c \propto \exp(-\mathrm{SSE}_c / 8 \hat\sigma^2)`, by the `id` of the candidate.
+def exponential_weights(errors: FloatArray, count: float) -> FloatArray:
+    r"""Weights :math:`w_c \propto \exp(-\mathrm{SSE}_c / 8 \hat\sigma^2)` that sum to one.
 
-    SSE is the sum of squared errors of the held-out responses (each counted once), :math:`\hat\sigma^2` the smallest
-    mean of them. A selection is as noisy as its cross-validation; the average over all that are nearly as good is not
-    (Leung and Barron 2006, *IEEE Trans. Inf. Theory* 52, with temperature 4; Dalalyan and Tsybakov 2008,
-    *Mach. Learn.* 72, at least 4). Weights below 1/1000 of the largest are dropped.
+    A selection is as noisy as its cross-validation; the average over all that are nearly as good is not (Leung and
+    Barron 2006, *IEEE Trans. Inf. Theory* 52, with temperature 4; Dalalyan and Tsybakov 2008, *Mach. Learn.* 72, at
+    least 4). Weights below 1/1000 of the largest are zero.
+
+    Parameters
+    ----------
+    errors : (candidates,) array
+        SSE, sums of squared errors of the held-out responses, each counted once; infinite where a candidate may not be
+        used.
+    count : float
+        How many responses were held out: the noise variance is the smallest of the errors over it.
     """
-    errors = np.array([float(one.errors.sum()) for one in candidates]) / max(repeats, 1.0)
-    noise = float(errors.min()) / max(float(weights.sum()) / max(repeats, 1.0), 1e-300)
+    noise = float(errors.min()) / max(count, 1e-300)
     found = np.exp(-(errors - errors.min()) / max(_TEMPERATURE * noise, 1e-300))
     found = np.where(found < 1e-3, 0.0, found)
-    found = found / found.sum()
-    return {id(one): float(weight) for one, weight in zip(candidates, found, strict=True) if weight > 0.0}
+    weights: FloatArray = found / found.sum()
+    return weights
 
 
 def best(candidates: Sequence[Candidate]) -> Candidate:
@@ -241,7 +252,4 @@ def fill_folds(study: Responses, Z: FloatArray, folds: Folds, target: Candidate)
     rows = [*(train for train, _ in folds), np.arange(len(Z))]
     if study.complete:
         return [study.Y] * len(rows)
-    filled = [study.Y.copy() for _ in rows]
-    for Y, at in zip(filled, rows, strict=True):
-        Y[at] = fill_in(Z[at], Y[at], study.seen[at], study.weights[at], target.strength, target.rank, tol=1e-3)[0]
-    return filled
+    return [study.filled(Z, target.strength, target.rank, at, tol=1e-3)[0] for at in rows]

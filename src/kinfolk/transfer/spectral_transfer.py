@@ -7,26 +7,22 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import clone
 
 from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.coordinates import Coordinates, coordinates, directions, stacked
 from kinfolk.transfer.refit import Refit, errors_by_response, refit
-from kinfolk.transfer.responses import Responses, check_folds, check_wide, is_whole
+from kinfolk.transfer.responses import Responses, check_folds, is_whole
 from kinfolk.transfer.selection import KINDS, Progress, Selection, paired_gain, select
-from kinfolk.transfer.source import Source, read_sources, response_names
-from kinfolk.transfer.stored import Stored
-from kinfolk.validation import check_target, check_weights
-from kinfolk.validation.messages import list_names
+from kinfolk.transfer.source import Source, read_sources
+from kinfolk.transfer.wide import Rows, WideRegressor
 
 _SELECTED = ("kind", "source", "free", "strength", "rank", "share")
 _PENALTIES = {"both": ("l1", "ridge"), "l1": ("l1",), "ridge": ("ridge",)}
 
 
-class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class SpectralTransferRegressor(WideRegressor):
     r"""A small study with many responses that borrows the singular directions of a fitted source study.
 
     With the source's coefficients :math:`C_0 = U_0 D_0 V_0^\top` (p features, q responses; no row of the source
@@ -212,37 +208,13 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         InputError
             When data, source or parameters cannot be used; the message names what was found, the rule and the remedy.
         """
-        table = check_wide(X, type(self).__name__)
-        validate_data(self, X=X, skip_check_array=True)
-        features = table.features
-        targets = check_target(y, n_rows=len(features), allow_2d=True, allow_missing=True)
-        weights = check_weights(sample_weight, n_rows=len(features))
-        self._single = targets.ndim == 1
-        Y = targets.reshape(len(features), -1)
-        kinds = self._check_parameters(min(features.shape[1], Y.shape[1]))
-        self.response_names_ = response_names(y)
-        sources = []
-        if self.source is not None:
-            sources = read_sources(
-                self.source,
-                features=table.feature_names if hasattr(self, "feature_names_in_") else None,
-                responses=self.response_names_,
-                n_features=features.shape[1],
-                n_responses=Y.shape[1],
-            )
-        covered = [(one.name, int(one.features.sum()), int(one.responses.sum())) for one in sources]
-        self.sources_ = pd.DataFrame(covered, columns=["source", "features", "responses"])
-        used = np.ones(len(features), dtype=bool) if weights is None else weights > 0
-        if weights is not None:
-            features, Y, weights = features[used], Y[used], weights[used]
-            empty = np.flatnonzero(np.isnan(Y).all(axis=0))
-            if len(empty):
-                names = [(self.response_names_ or [f"y{j}" for j in range(Y.shape[1])])[j] for j in empty]
-                raise InputError(f"y has no value at all in the rows of positive weight in {list_names(names)}.")
-        study = Responses.of(features, Y, weights, standardize=self.standardize, centred=self.fit_intercept)
-        folds = study.folds(self.cv, self.random_state, used) if len(features) >= 4 else []
+        rows = self._read(X, y, sample_weight)
+        kinds = self._check_parameters(min(rows.features.shape[1], rows.targets.shape[1]))
+        sources = self._sources(rows, kinds)
+        study = self._study(rows)
+        folds = study.folds(self.cv, self.random_state, rows.used) if len(study.Z) >= 4 else []
         folds = folds if any(study.seen[test].any() for _, test in folds) else []
-        untold = "" if folds else f"{len(features)} rows: none can be held out to test the source by"
+        untold = "" if folds else f"{len(study.Z)} rows: none can be held out to test the source by"
         untold = untold or ("" if study.Z.any() and study.Y.any() else "features or responses do not vary")
         if untold and sources:
             warnings.warn(f"{untold}, and the target was fitted alone.", UserWarning, stacklevel=2)
@@ -264,35 +236,33 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
         self.result_ = refit(chosen, study, settings, self.max_iter)
         self._publish(study, chosen, at.get(chosen.selected.source))
         self._tell_responses(study, chosen, settings, folds)
-        if not self.result_.settled:
-            warnings.warn(
-                f"{type(self).__name__}: the fit stopped at max_iter={self.max_iter} before it settled; raise it.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._warn_unless_settled(self.result_.settled, "the fit")
         return self
 
-    def predict(self, X: Any) -> FloatArray:
-        """Predict all responses, ``(n, q)``, or ``(n,)`` for a single one.
-
-        Parameters
-        ----------
-        X : as in fit
-        """
-        check_is_fitted(self)
-        features = check_wide(X, type(self).__name__).features
-        validate_data(self, X=X, skip_check_array=True, reset=False)
-        predicted: FloatArray = features @ self.coef_.T + self.intercept_
-        return predicted
+    def _sources(self, rows: Rows, kinds: list[str]) -> list[Source]:
+        """The sources in the target's layout; sets ``sources_``."""
+        p, q = rows.features.shape[1], rows.targets.shape[1]
+        named = rows.feature_names if hasattr(self, "feature_names_in_") else None
+        found = []
+        if self.source is not None:
+            found = read_sources(
+                self.source, features=named, responses=self.response_names_, n_features=p, n_responses=q
+            )
+        covered = [(one.name, int(one.features.sum()), int(one.responses.sum())) for one in found]
+        self.sources_ = pd.DataFrame(covered, columns=["source", "features", "responses"])
+        if found and kinds == ["offset"] and all(one.coef is None for one in found):
+            raise InputError(
+                "candidates=('offset',) needs a source's coefficients; subspaces alone have none. Give "
+                "(U, d, V) or coefficients, or add 'l1' or 'ridge' to candidates."
+            )
+        return found
 
     def _publish(self, study: Responses, chosen: Selection, at: Coordinates | None) -> None:
         """Attributes in the user's units."""
         one, result = chosen.selected, self.result_
         counts = {"rows": len(study.Z), "features": study.Z.shape[1], "responses": study.Y.shape[1]}
         self.data_ = counts | {"missing": 1.0 - float(study.seen.mean())}
-        slopes, intercept = study.in_user_units(result.coef, result.offset)
-        self.coef_ = slopes[0] if self._single else slopes
-        self.intercept_ = float(intercept[0]) if self._single else intercept
+        self._publish_coefficients(study, result.coef, result.offset)
         self.selected_ = {name: getattr(one, name) for name in _SELECTED}
         self.cv_table_ = chosen.table()
         self.path_ = self.cv_table_[self.cv_table_["kind"] == "l1"].reset_index(drop=True)
@@ -328,7 +298,7 @@ class SpectralTransferRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEs
                 errors_by_response(one, chosen, study, settings, folds) for one in (chosen.target, chosen.borrowed)
             )
             total = np.maximum(counts.sum(axis=0), 1e-300)
-            for j, name in enumerate(self.response_names_ or [f"y{j}" for j in range(study.Y.shape[1])]):
+            for j, name in enumerate(self._response_labels(study.Y.shape[1])):
                 gain, error = paired_gain(borrowed[:, j], alone[:, j], counts[:, j], chosen.repeats)
                 errors = [float(part[:, j].sum() / total[j] * study.y_scale[j] ** 2) for part in (alone, borrowed)]
                 rows.append((name, *errors, gain, error))
