@@ -140,3 +140,13 @@ def test_sources_of_the_same_file_name_are_told_apart(files, capsys):
     assert transfer(files, "true.csv", "b/true.csv", more=["--json", str(files / "n.json")]) == 0
     names = {row["source"] for row in json.loads((files / "n.json").read_text())["candidates"]}
     assert {str(files / "true.csv"), str(files / "b" / "true.csv")} < names
+
+
+def test_a_typo_in_a_coefficient_is_named_alone(files, capsys):
+    text = (files / "true.csv").read_text().splitlines()
+    text[2] = text[2].replace(".", ";", 1)
+    (files / "typo.csv").write_text("\n".join(text))
+    assert transfer(files, "typo.csv") == 2
+    error = capsys.readouterr().err
+    assert "The coefficient column 'x0' holds text, row 1 (" in error
+    assert "mend the cells" in error

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kinfolk.io.models import load_model
-from kinfolk.io.tables import read_frame
+from kinfolk.io.tables import as_numbers, read_frame
 
 
 def read_source(path: str | Path) -> Any:
@@ -26,7 +26,7 @@ def read_source(path: str | Path) -> Any:
     Raises
     ------
     InputError
-        The file is missing, damaged, or of another kind.
+        The file is missing, damaged, or of another kind; or a coefficient is not a number.
 
     Examples
     --------
@@ -44,4 +44,5 @@ def read_source(path: str | Path) -> Any:
     frame = read_frame(path)
     first = frame.iloc[:, 0]
     named = frame.shape[1] > 1 and not pd.api.types.is_numeric_dtype(first)
-    return frame.set_index(frame.columns[0]) if named else frame
+    frame = frame.set_index(frame.columns[0]) if named else frame
+    return frame.apply(as_numbers, what="coefficient")

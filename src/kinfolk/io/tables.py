@@ -169,10 +169,10 @@ def read_table(
         raise InputError(f"No feature column is left: {found}.")
     values = frame[[*numeric, *([task] if task else []), *targets, *([weights] if weights else [])]].copy()
     for name in numeric:
-        values[name] = _as_numbers(values[name])
+        values[name] = as_numbers(values[name])
     for name in [*targets, *([weights] if weights else [])]:
         if not _is_class(values[name]):
-            values[name] = _as_numbers(values[name], what="weights" if name == weights else "target")
+            values[name] = as_numbers(values[name], what="weights" if name == weights else "target")
     values, dropped = _without_missing(values, targets, task, drop_missing)
     return TableFile(
         X=values[[*numeric, *([task] if task else [])]],
@@ -231,7 +231,7 @@ def _numeric(frame: pd.DataFrame, names: list[str], *, asked: bool) -> tuple[lis
     return numeric, left_out
 
 
-def _as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
+def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
     """Return the column as float64, NaN where a cell is blank; text is an error that names the cells."""
     if _is_number(column):
         return column.astype(float)
