@@ -123,7 +123,8 @@ def test_sources_that_do_not_fit_the_target_are_refused(files, capsys):
     assert "genes and the target have no features in common" in capsys.readouterr().err
     (files / "text.csv").write_text("response,x0\nu,large\n")
     assert transfer(files, "text.csv") == 2
-    assert "column 'x0': text, row 0 ('large')" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "text.csv': The coefficient column 'x0' holds text, row 0 ('large')" in error
     (files / "damaged.kin").write_bytes((files / "big.kin").read_bytes()[:100])
     assert transfer(files, "damaged.kin") == 2
     assert "is damaged" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from kinfolk.exceptions import InputError
 from kinfolk.io.models import load_model
 from kinfolk.io.tables import as_numbers, read_frame
 
@@ -45,4 +46,7 @@ def read_source(path: str | Path) -> Any:
     first = frame.iloc[:, 0]
     named = frame.shape[1] > 1 and not pd.api.types.is_numeric_dtype(first)
     frame = frame.set_index(frame.columns[0]) if named else frame
-    return frame.apply(as_numbers, what="coefficient")
+    try:
+        return frame.apply(as_numbers, what="coefficient")
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from None
