@@ -1,0 +1,5 @@
+"""Task graphs: which tasks resemble which, learned together with their models."""
+
+from kinfolk.graph.laplacian import GraphEstimate, estimate_laplacian
+
+__all__ = ["GraphEstimate", "estimate_laplacian"]
