@@ -36,9 +36,15 @@ def neighbourhood_least_squares(
     """
     members, there = _neighbours(points.n_tasks, first, second)
     gram = _products(points, members, there, alpha, floor)
-    pull, slots = there.astype(float), np.arange(members.shape[1])
+    weights = nonnegative_rows(gram, there)
+    return _averaged(points.n_tasks, members, there, weights, first, second)
+
+
+def nonnegative_rows(gram: FloatArray, there: BoolArray) -> FloatArray:
+    """``argmin a' G a / 2 - 1' a`` over ``a >= 0`` for every task, ``(K, k)``: coordinate descent, all at once."""
+    pull, slots = there.astype(float), np.arange(gram.shape[1])
     diagonal = gram[:, slots, slots]
-    weights = pull / (diagonal * np.maximum(there.sum(axis=1), 1)[:, None])
+    weights: FloatArray = pull / (diagonal * np.maximum(there.sum(axis=1), 1)[:, None])
     product = (gram @ weights[:, :, None])[:, :, 0]
     for _ in range(_SWEEPS):
         largest = 0.0
@@ -51,7 +57,7 @@ def neighbourhood_least_squares(
             largest = max(largest, float(np.abs(moved * diagonal[:, slot]).max()))
         if largest < _SETTLED:
             break
-    return _averaged(points.n_tasks, members, there, weights, first, second)
+    return weights
 
 
 def marginal_likelihood(points: Points, first: IntArray, second: IntArray, alpha: float, floor: float) -> FloatArray:

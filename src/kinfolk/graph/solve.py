@@ -1,0 +1,126 @@
+"""The task graph methods from rows to a result."""
+
+from typing import Any
+
+import numpy as np
+
+from kinfolk._typing import FloatArray
+from kinfolk.graph.coupled import Blocks, Coupling, solve
+from kinfolk.graph.em import GraphFit, Study, first_weights, learn
+from kinfolk.graph.posterior import joint_posterior
+from kinfolk.graph.relationship import relate
+from kinfolk.graph.shrinkage import choose_shrinkage
+from kinfolk.result import FitResult, Status
+from kinfolk.tasks import TaskData
+
+
+def by_graph(
+    data: TaskData,
+    *,
+    graph: FloatArray | None,
+    n_neighbors: int,
+    shrinkage: float | None,
+    n_probes: int,
+    max_iter: int,
+    tol: float,
+    seed: Any,
+) -> FitResult:
+    """Graph and coefficients by EM (`kinfolk.graph.em`).
+
+    Parameters
+    ----------
+    data : TaskData
+    graph : (T, T) array or None
+        Weights of a given graph: only its strength is learned.
+    n_neighbors : int
+    shrinkage : float or None
+        None: chosen by held-out rows.
+    n_probes, max_iter, tol, seed
+        See `TaskGraphRegressor`.
+
+    Returns
+    -------
+    FitResult
+        With details ``edges, edge_weights, pull, coupling_strength, shrinkage, shrinkage_scores, moves``.
+    """
+    moments = data.moments()
+    T = moments.n_tasks
+    scores: FloatArray = np.zeros((0, 2))
+    alpha = 1.0 if shrinkage is None else shrinkage
+    study = Study.of(moments, n_neighbors, n_probes=n_probes)
+    if graph is not None:
+        study, alpha = study.on(graph), 0.0
+    elif shrinkage is None and T > 2:
+        choice = choose_shrinkage(data, n_neighbors, seed=seed, n_probes=n_probes)
+        alpha, scores = choice.alpha, choice.table
+    if alpha < 1.0 and len(study.first):
+        fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol)
+    else:
+        alone = study.alone()
+        fit = GraphFit(alone, study.expect(alone), 0, (), True)
+    weights, noise = fit.weights, study.base.noise
+    coupling = study.coupling(weights)
+    used = np.flatnonzero(weights.edges > 0.0)
+    joined = bool(len(used)) and T > 1
+    # about the mean of all tasks; without a graph the likelihood's own variance
+    variance = noise * (fit.expectation.total() / (T - 1) if joined else study.base.own)
+    slopes = fit.expectation.slopes
+    if fit.expectation.drawn is not None:
+        slopes = solve(study.blocks, coupling, study.blocks.b[:, :, None], start=slopes[:, :, None], tol=1e-10)[0][
+            :, :, 0
+        ]
+    return FitResult(
+        joint_posterior(slopes, study.blocks, coupling, study.base, variance),
+        Status.CONVERGED if fit.settled else Status.MAX_ITER,
+        fit.n_iter,
+        study.base.value,
+        fit.moves,
+        {
+            "edges": np.stack((study.first[used], study.second[used])),
+            "edge_weights": weights.edges[used] / noise,
+            "pull": np.array([weights.population / noise]),
+            "coupling_strength": np.array([coupling_strength(study.blocks, coupling)]),
+            "shrinkage": np.array([alpha]),
+            "shrinkage_scores": scores,
+        },
+    )
+
+
+def by_relationship(data: TaskData, *, max_iter: int, tol: float, seed: Any) -> FitResult:
+    """Coefficients by multi-task relationship learning (`kinfolk.graph.relationship`).
+
+    Returns
+    -------
+    FitResult
+        With details ``relationship, coupling_strength, strength_scores``.
+    """
+    moments = data.moments()
+    study = Study.of(moments, 1)
+    found = relate(data, study.blocks, study.base, max_iter=max_iter, tol=tol, seed=seed)
+    T, noise = moments.n_tasks, study.base.noise
+    centred = found.slopes - found.slopes.mean(axis=0)
+    variance = float((centred**2).sum()) / max(T - 1, 1) / moments.n_features
+    return FitResult(
+        joint_posterior(found.slopes, study.blocks, found.coupling, study.base, max(variance, noise * study.base.own)),
+        Status.CONVERGED if found.settled else Status.MAX_ITER,
+        found.n_iter,
+        study.base.value,
+        (),
+        {
+            "relationship": found.omega,
+            "coupling_strength": np.array([coupling_strength(study.blocks, found.coupling)]),
+            "strength_scores": found.table,
+        },
+    )
+
+
+def coupling_strength(blocks: Blocks, coupling: Coupling) -> float:
+    r"""Prior precision over the information of the rows, :math:`\kappa = \rho / (1 - \rho)`.
+
+    :math:`\rho` is the share of a coefficient's precision that comes from the other tasks, on average over tasks and
+    directions; for tasks with the same information 1/s in every direction :math:`\kappa = s \operatorname{tr}(Q) / T`.
+    """
+    v = blocks.factor.values
+    prior = np.maximum(coupling.diagonal - coupling.level / blocks.n_tasks, 0.0)[:, None]
+    told = float((v / np.maximum(v + prior, 1e-300)).sum()) / (blocks.n_tasks * blocks.d)
+    return (1.0 - told) / told if told > 0.0 else np.inf
