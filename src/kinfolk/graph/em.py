@@ -61,13 +61,12 @@ class Study:
     @classmethod
     def of(cls, moments: Moments, n_neighbors: int, **others: Any) -> "Study":
         """Candidates are the nearest tasks of the fit without a graph."""
-        factor = moments.factor()
-        base = mean_regularised(moments, factor)
+        base, joint, factor = mean_regularised(moments)
         if moments.n_tasks > 1:
             first, second = nearest_pairs(Points(base.slopes), n_neighbors)
         else:
             first = second = np.zeros(0, dtype=np.int64)
-        return cls(Blocks(moments, factor), base, first, second, **others)
+        return cls(Blocks(joint, factor), base, first, second, **others)
 
     def on(self, graph: FloatArray) -> "Study":
         """The same on a given graph ``(T, T)``."""
@@ -167,9 +166,15 @@ def learn(
     return GraphFit(weights, expectation, len(moves), tuple(moves), settled)
 
 
-def first_weights(study: Study, alpha: float) -> Weights:
+def refreshed(study: Study, fit: GraphFit, n_neighbors: int) -> Study:
+    """The same with the nearest tasks of a fit as candidates: those of the first fit were blurred by noise."""
+    first, second = nearest_pairs(Points(fit.expectation.slopes), n_neighbors)
+    return replace(study, first=first, second=second)
+
+
+def first_weights(study: Study, alpha: float, expectation: Expectation | None = None) -> Weights:
     """Half of the mean-regularised pull, and edges of the inverse distances for the other half."""
-    r = _problem(study, study.expect(study.alone()), alpha).distances
+    r = _problem(study, expectation or study.expect(study.alone()), alpha).distances
     edges = 1.0 / r if study.given is None else study.given
     scale = 0.5 * (study.n_tasks - 1) / max(float(edges @ r), 1e-300)
     return Weights(edges * scale, 0.5 / study.base.own)
@@ -191,7 +196,7 @@ def _m_step(study: Study, problem: Likelihood, weights: Weights, turn: int) -> W
         for _ in range(2):
             weights = multiplied(problem, weights, *sketched_resistances(problem, weights, generator))
         return weights
-    for _ in range(_STEPS if study.n_tasks <= _FEW else 3):
+    for _ in range(_STEPS if study.n_tasks <= _FEW else 2):
         found = problem.known(weights)
         weights = multiplied(problem, weights, found.resistances, found.spread)
     return weights

@@ -1,23 +1,27 @@
 r"""Mean-regularised tasks by marginal likelihood: where the task graph starts from, and what it falls back to.
 
 .. math:: w_t \sim N(\mu, \sigma^2 o I), \qquad \mu \sim N(0, \sigma^2 q I), \qquad
-          y_{ti} \sim N(a_t + x_{ti}^\top w_t, \sigma^2), \quad a_t \text{ free} .
+          y_{ti} \sim N(a_t + x_{ti}^\top w_t, \sigma^2), \quad a_t \sim N(m, v) .
 
 Evgeniou and Pontil (2004) with all strengths learned. In the orthogonal rows of `Factor` the marginal covariance of a
-task is diagonal, :math:`\sigma^2 (1 + o v)`, so that a value costs one product of matrices.
+task is diagonal, so that a value costs one product of matrices. Given m and v the mean of a task is one more row,
+:math:`h^{1/2} (\bar y_t - m) \sim N(h^{1/2} \bar x_t^\top w_t, \sigma^2)` with
+:math:`h = n_t / (1 + n_t v / \sigma^2)`; m and v are those of the population of intercepts, in turns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.intercepts import intercepts
 from kinfolk.tasks import Factor, Moments
 
 NOISE = 1e-8  # smallest share of the target's variance that is taken as noise
 _OWN = (-9.0, 18.0)  # of log (o times the information of a typical direction)
 _MEAN = (-18.0, 9.0)  # of log q
+_TURNS = 3  # between slopes and intercepts
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class MeanRegularised:
         Posterior means.
     value : float
         Log marginal likelihood, up to a constant.
+    center, spread : float
+        m and v.
     """
 
     noise: float
@@ -47,11 +53,46 @@ class MeanRegularised:
     mean_covariance: FloatArray
     slopes: FloatArray
     value: float
+    center: float = 0.0
+    spread: float = np.inf
 
 
-def mean_regularised(moments: Moments, factor: Factor) -> MeanRegularised:
-    """Maximise the marginal likelihood over o and q, with the noise profiled and mu integrated out."""
-    evidence = _Evidence(moments, factor)
+def mean_regularised(moments: Moments) -> tuple[MeanRegularised, Moments, Factor]:
+    """Maximise the marginal likelihood over o and q, with the noise profiled and mu integrated out.
+
+    Returns
+    -------
+    fit : MeanRegularised
+    joint : Moments
+        With the means as rows: what tells the slopes once the intercepts are integrated out.
+    factor : Factor
+        Of ``joint``.
+    """
+    joint, factor = moments, moments.factor()
+    fit = _maximum(_Evidence(joint, factor, moments.degrees_of_freedom))
+    for _ in range(_TURNS):
+        _, center, spread = intercepts(fit.slopes, moments, fit.noise)
+        joint = with_means(moments, center, spread / fit.noise)
+        factor = joint.factor()
+        fit = _maximum(_Evidence(joint, factor, moments.degrees_of_freedom + max(moments.n_tasks - 1.0, 0.0)))
+    return replace(fit, center=center, spread=spread), joint, factor
+
+
+def with_means(moments: Moments, center: float, ratio: float) -> Moments:
+    """Moments with the mean of every task as one more row; ``ratio`` is ``v / sigma^2``."""
+    h = moments.n / (1.0 + moments.n * ratio)
+    row, target = np.sqrt(h)[:, None] * moments.x_mean, np.sqrt(h) * (moments.y_mean - center)
+    b, yy = moments.b + row * target[:, None], moments.yy + target**2
+    if moments.gram is not None:
+        return replace(moments, b=b, yy=yy, gram=moments.gram + row[:, :, None] * row[:, None, :])
+    assert moments.rows is not None
+    assert moments.targets is not None
+    rows = np.concatenate((moments.rows, row[:, None]), axis=1)
+    targets = np.concatenate((moments.targets, target[:, None]), axis=1)
+    return replace(moments, b=b, yy=yy, rows=rows, targets=targets)
+
+
+def _maximum(evidence: "_Evidence") -> MeanRegularised:
     low, high = np.array([_OWN, _MEAN]).T - np.array([evidence.log_information, 0.0])
     starts = [np.clip([at - evidence.log_information, -np.log(evidence.d)], low, high) for at in (0.0, 3.0)]
     start = min(starts, key=lambda theta: evidence.loss(theta)[0])
@@ -67,11 +108,11 @@ def mean_regularised(moments: Moments, factor: Factor) -> MeanRegularised:
 
 
 class _Evidence:
-    def __init__(self, moments: Moments, factor: Factor) -> None:
+    def __init__(self, moments: Moments, factor: Factor, freedom: float) -> None:
         self.values, self.directions, self.targets = factor.values, factor.directions, factor.targets
         self.rest = float(factor.rest.sum())
         self.d = moments.n_features
-        self.freedom = moments.degrees_of_freedom
+        self.freedom = freedom
         self.flat = factor.directions.reshape(-1, self.d)
         heard = factor.values[factor.values > 0.0]
         self.log_information = float(np.log(heard.mean())) if len(heard) else 0.0

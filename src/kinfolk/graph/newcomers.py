@@ -1,24 +1,28 @@
 r"""New tasks on a fitted graph: their neighbours and their coefficients from their few rows.
 
-Given known tasks, a newcomer is :math:`w \sim N(\sum_s a_s w_s / p, I / p)`, :math:`p = \sum_s a_s`. EM alternates its
-posterior and the weights of `kinfolk.graph.neighbourhood` for the expected differences; the mean of all tasks is one
-of the candidates. The neighbours are used where they raise the marginal likelihood of the newcomer's rows over that of
-the population by more than their number (Akaike); else the population is its prior. Known tasks stay as they are.
+A newcomer is either like the population, or joined to one of the known tasks s by an edge of weight a:
+
+.. math:: w \sim \tfrac12 N(\bar w, \tau^2 I) + \tfrac1{2 T G} \sum_{s, a} N(m_s, (v_s + 1 / a) I) ,
+
+with :math:`m_s, v_s` the posterior of task s, :math:`\tau^2` the variance about the mean of all tasks and G weights
+from :math:`1 / \tau^2` to fifty times that. Its posterior is the mixture of the posteriors, weighted by the
+marginal likelihoods of its rows: no choice has to be right, and with no rows it is half the population and half a task
+drawn at random. Known tasks stay as they are.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.graph.coupled import Blocks
-from kinfolk.graph.neighbourhood import nonnegative_rows
 from kinfolk.posterior import Posterior
-from kinfolk.tasks import Factor, Moments
+from kinfolk.tasks import Moments
 
-_CANDIDATES = 12
-_TURNS = 10
-_USED = 0.02  # share of the weight from which on a neighbour is one
+_CANDIDATES = 12  # known tasks that fit the newcomer's rows best
+_LENGTHS: FloatArray = np.array([1.0, 0.5, 0.2, 0.1, 0.05, 0.02])  # of 1 / a, in units of tau^2
+_USED = 0.02  # probability from which on a neighbour is one
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Newcomers:
     task, neighbour : (m,) integers
         Edges from new tasks (by their own number) to known ones.
     weights : (m,) array
+        Expected weight.
     """
 
     posterior: Posterior
@@ -39,7 +44,7 @@ class Newcomers:
     weights: FloatArray
 
 
-def newcomers(known: Posterior, moments: Moments, noise: float, alpha: float) -> Newcomers:
+def newcomers(known: Posterior, moments: Moments, noise: float) -> Newcomers:
     """Learn new tasks beside known ones.
 
     Parameters
@@ -49,53 +54,46 @@ def newcomers(known: Posterior, moments: Moments, noise: float, alpha: float) ->
     moments : Moments
         Of the new tasks.
     noise : float
-    alpha : float
-        Shrinkage of distances towards their mean, as in the fit.
     """
-    prior = known.prior
-    alone = prior.condition(moments, noise)
-    d, factor = moments.n_features, moments.factor()
-    blocks = Blocks(moments, factor)
-    population = float((prior.scale[1:] ** 2).mean())
+    prior, d = known.prior, moments.n_features
+    alone, factor = prior.condition(moments, noise), moments.factor()
+    v, V = factor.values, factor.directions
+    tau2 = float((prior.scale[1:] ** 2).mean())
     slopes, spread = known.mean[:, 1:], np.trace(known.covariance[:, 1:, 1:], axis1=1, axis2=2) / d
     members = _best_fitting(slopes, moments, min(_CANDIDATES, len(slopes)))
-    n_new, k = members.shape
-    centers = np.concatenate((slopes[members], np.broadcast_to(prior.mean[1:], (n_new, 1, d))), axis=1)
-    error = np.concatenate((spread[members], np.zeros((n_new, 1))), axis=1)
-    there = np.ones((n_new, k + 1), dtype=bool)
-    mean, variance = np.tile(prior.mean[1:], (n_new, 1)), np.full(n_new, population)
-    own = np.arange(k + 1)
-    for _ in range(_TURNS):
-        w, uncertainty = _posterior(blocks, mean, variance, noise)
-        apart = centers - w[:, None]
-        gram = apart @ apart.transpose(0, 2, 1) / d + uncertainty[:, None, None]
-        gram[:, own, own] += error
-        gram = (1.0 - alpha) * gram + alpha * population * (1.0 + np.eye(k + 1))
-        weights = nonnegative_rows(gram, there)
-        p = weights.sum(axis=1)
-        share = weights / p[:, None]
-        mean = (share[:, None, :] @ centers)[:, 0]
-        variance = 1.0 / p + (share**2 * error).sum(axis=1)
-    used = share[:, :k] > _USED
-    gain = _evidence(factor, mean, variance, noise) - _evidence(
-        factor, np.tile(prior.mean[1:], (n_new, 1)), np.full(n_new, population), noise
-    )
-    joined = (gain > used.sum(axis=1)) & used.any(axis=1)
-    w, _ = _posterior(blocks, mean, variance, noise)
+    centers = slopes[members]  # (N, k, d)
+    variance = spread[members][:, :, None] + tau2 * _LENGTHS  # (N, k, G)
+    residual = factor.targets[:, None] - np.sqrt(v)[:, None] * (centers @ V.transpose(0, 2, 1))  # (N, k, r)
+    total = noise + variance[..., None] * v[:, None, None]  # (N, k, G, r)
+    evidence = -0.5 * (np.log(total) + residual[:, :, None] ** 2 / total).sum(axis=3)
+    offset = factor.targets - np.sqrt(v) * (V @ prior.mean[1:])
+    own = noise + tau2 * v
+    population = -0.5 * (np.log(own) + offset**2 / own).sum(axis=1)
+    n_new, k, lengths = evidence.shape
+    odds = np.concatenate((population[:, None], evidence.reshape(n_new, -1) - np.log(len(slopes) * lengths)), axis=1)
+    weights = softmax(odds, axis=1)
+    share = weights[:, 1:].reshape(n_new, k, lengths)
+    pull = variance[..., None] * np.sqrt(v)[:, None, None] * residual[:, :, None] / total  # (N, k, G, r)
+    found = centers[:, :, None] + pull @ V[:, None]  # posterior means of the components, (N, k, G, d)
+    mean = weights[:, :1] * alone.mean[:, 1:] + np.einsum("nkg,nkgd->nd", share, found)
+    covariance = weights[:, :1, None] * alone.covariance[:, 1:, 1:]
+    blocks = Blocks(moments, factor)
+    for slot in range(k):
+        for g in range(lengths):
+            inside = noise * blocks.inverses(noise / variance[:, slot, g])
+            covariance = covariance + share[:, slot, g, None, None] * inside
+    apart = np.concatenate((alone.mean[:, None, 1:], found.reshape(n_new, -1, d)), axis=1) - mean[:, None]
+    covariance = covariance + apart.transpose(0, 2, 1) @ (weights[:, :, None] * apart)
     each = np.full(n_new, noise)
-    covariance = noise * blocks.inverses(noise / variance)
-    found = Posterior(
-        np.where(joined[:, None], prior.with_intercepts(w, moments, each), alone.mean),
+    posterior = Posterior(
+        prior.with_intercepts(mean, moments, each),
         each,
         prior,
-        given_covariance=np.where(
-            joined[:, None, None],
-            prior.with_intercept_covariance(covariance, moments, each),
-            alone.covariance,
-        ),
+        given_covariance=prior.with_intercept_covariance(covariance, moments, each),
     )
-    task, slot = np.nonzero(used & joined[:, None])
-    return Newcomers(found, task, members[task, slot], weights[task, slot])
+    task, place = np.nonzero(share.sum(axis=2) > _USED)
+    strength = (share / _LENGTHS).sum(axis=2) / tau2
+    return Newcomers(posterior, task, members[task, place], strength[task, place])
 
 
 def _best_fitting(slopes: FloatArray, moments: Moments, k: int) -> IntArray:
@@ -106,21 +104,3 @@ def _best_fitting(slopes: FloatArray, moments: Moments, k: int) -> IntArray:
     )
     near: IntArray = np.argsort(size - 2.0 * fit, axis=1, kind="stable")[:, :k]
     return near
-
-
-def _posterior(blocks: Blocks, mean: FloatArray, variance: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
-    """Posterior means ``(N, d)`` under ``N(mean, variance I)``, and mean variances of a coefficient ``(N,)``."""
-    v, V, p = blocks.factor.values, blocks.factor.directions, (noise / variance)[:, None]
-    pull = np.sqrt(v) * blocks.factor.targets - v * (V @ mean[:, :, None])[:, :, 0]
-    w = mean + ((pull / (v + p))[:, None, :] @ V)[:, 0]
-    share = (v / (v + p)).sum(axis=1) / blocks.d
-    return w, variance * (1.0 - share)
-
-
-def _evidence(factor: Factor, mean: FloatArray, variance: FloatArray, noise: float) -> FloatArray:
-    """Log marginal likelihood of each task's rows under ``w ~ N(mean, variance I)``, up to a constant."""
-    v = factor.values
-    residual = factor.targets - np.sqrt(v) * (factor.directions @ mean[:, :, None])[:, :, 0]
-    total = noise + variance[:, None] * v
-    evidence: FloatArray = -0.5 * (np.log(total) + residual**2 / total).sum(axis=1)
-    return evidence

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.base.intercepts import intercepts
 from kinfolk.graph.coupled import Blocks, Coupling, covariances
 from kinfolk.graph.mean_regularised import MeanRegularised
 from kinfolk.posterior import GaussianPrior, Posterior
@@ -42,7 +41,7 @@ class JointPosterior(Posterior):
 def joint_posterior(
     slopes: FloatArray, blocks: Blocks, coupling: Coupling, base: MeanRegularised, variance: float
 ) -> JointPosterior:
-    """Posterior of all tasks, with intercepts shrunken towards their population by evidence.
+    """Posterior of all tasks, with intercepts shrunken towards the population that the slopes were learned with.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ def joint_posterior(
     """
     moments, noise = blocks.moments, base.noise
     T, d = slopes.shape
-    _, center, spread = intercepts(slopes, moments, noise)
+    center, spread = base.center, base.spread
     mean_factor = np.zeros((d + 1, d + 1))
     mean_factor[0, 0] = np.sqrt((spread + noise * float(np.mean(1.0 / np.maximum(moments.n, 1.0)))) / T)
     values, vectors = np.linalg.eigh(base.mean_covariance)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.intercepts import intercepts
 from kinfolk.graph.coupled import DENSE, Blocks, Coupling, expect, solve
 from kinfolk.graph.mean_regularised import MeanRegularised, mean_regularised
 from kinfolk.tasks import Moments, TaskData
@@ -57,23 +58,24 @@ def relate(
     if (fold == 0).any():
         train, test = data.take(np.flatnonzero(fold != 0)), data.take(np.flatnonzero(fold == 0))
         moments = train.moments()
-        factor = moments.factor()
-        part, start = Blocks(moments, factor), mean_regularised(moments, factor)
+        start, joint, factor = mean_regularised(moments)
+        part = Blocks(joint, factor)
         errors = []
         for candidate in _STRENGTHS:
             slopes = _alternate(part, start, candidate, max_iter=5, tol=tol).slopes
-            errors.append(_error(moments, test, slopes))
+            errors.append(_error(moments, test, slopes, start.noise))
         table = np.column_stack((_STRENGTHS, errors))
         strength = float(table[int(table[:, 1].argmin()), 0])
     found = _alternate(blocks, base, strength, max_iter=max_iter, tol=tol)
     return Relationship(found.slopes, found.coupling, found.omega, strength, table, found.n_iter, found.settled)
 
 
-def _error(moments: Moments, test: TaskData, slopes: FloatArray) -> float:
+def _error(moments: Moments, test: TaskData, slopes: FloatArray, noise: float) -> float:
     codes = test.codes
     weights = np.ones(len(codes)) if test.weights is None else test.weights
-    centred = (test.X - moments.x_mean[codes]) * slopes[codes]
-    return float(np.average((test.y - moments.y_mean[codes] - centred.sum(axis=1)) ** 2, weights=weights))
+    intercept, _, _ = intercepts(slopes, moments, noise)
+    residual = test.y - intercept[codes] - (test.X * slopes[codes]).sum(axis=1)
+    return float(np.average(residual**2, weights=weights))
 
 
 def _alternate(blocks: Blocks, base: MeanRegularised, strength: float, *, max_iter: int, tol: float) -> Relationship:

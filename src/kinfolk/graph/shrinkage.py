@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.intercepts import intercepts
 from kinfolk.graph.em import GraphFit, Study, first_weights, learn
 from kinfolk.graph.laplacian import default_shrinkage
 from kinfolk.tasks import TaskData
@@ -32,7 +33,7 @@ class Choice:
 
 
 def choose_shrinkage(data: TaskData, n_neighbors: int, *, seed: Any, n_probes: int) -> Choice:
-    """Hold out quarters of the rows of every task and try 1 (no graph), 0.8, 0.5 and ``5 / (5 + d)``, warm-started.
+    """Hold out quarters of the rows of every task and try 1 (no graph), 0.8, 0.5, ``5 / (5 + d)`` and a quarter of it.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def choose_shrinkage(data: TaskData, n_neighbors: int, *, seed: Any, n_probes: i
     n_probes : int
     """
     least = default_shrinkage(data.n_features)
-    candidates = [1.0, *(alpha for alpha in GRID if alpha > least + 0.05), least]
+    candidates = [1.0, *(alpha for alpha in GRID if alpha > least + 0.05), least, 0.25 * least]
     fold = data.deal(_QUARTERS, np.random.default_rng(seed))
     errors, tested = np.zeros(len(candidates)), 0
     for quarter in range(_QUARTERS):
@@ -60,12 +61,11 @@ def choose_shrinkage(data: TaskData, n_neighbors: int, *, seed: Any, n_probes: i
 
 
 def _path(train: TaskData, test: TaskData, candidates: list[float], n_neighbors: int, n_probes: int) -> FloatArray:
-    """Sum of squared errors of the test rows for each candidate."""
+    """Sum of squared errors of the test rows for each candidate, each started from the one before."""
     moments = train.moments()
     study = Study.of(moments, n_neighbors, n_probes=n_probes)
     codes, errors = test.codes, []
     weights = np.ones(len(codes)) if test.weights is None else test.weights
-    heard = moments.n[codes] > 0
     fit: GraphFit | None = None
     for alpha in candidates:
         if alpha >= 1.0:
@@ -75,7 +75,7 @@ def _path(train: TaskData, test: TaskData, candidates: list[float], n_neighbors:
             last = None if fit is None else fit.expectation
             fit = learn(study, start, alpha, max_iter=_TURNS, tol=1e-3, last=last, finish=False)
             slopes = fit.expectation.slopes
-        centred = (test.X - moments.x_mean[codes]) * slopes[codes]
-        residual = np.where(heard, test.y - moments.y_mean[codes] - centred.sum(axis=1), 0.0)
+        intercept, _, _ = intercepts(slopes, moments, study.base.noise)
+        residual = test.y - intercept[codes] - (test.X * slopes[codes]).sum(axis=1)
         errors.append(float(weights @ residual**2))
     return np.array(errors)

@@ -6,7 +6,7 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.graph.coupled import Blocks, Coupling, solve
-from kinfolk.graph.em import GraphFit, Study, first_weights, learn
+from kinfolk.graph.em import GraphFit, Study, first_weights, learn, refreshed
 from kinfolk.graph.posterior import joint_posterior
 from kinfolk.graph.relationship import relate
 from kinfolk.graph.shrinkage import choose_shrinkage
@@ -54,7 +54,11 @@ def by_graph(
         choice = choose_shrinkage(data, n_neighbors, seed=seed, n_probes=n_probes)
         alpha, scores = choice.alpha, choice.table
     if alpha < 1.0 and len(study.first):
-        fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol)
+        fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol, finish=graph is not None)
+        if graph is None:
+            study = refreshed(study, fit, n_neighbors)
+            start = first_weights(study, alpha, fit.expectation)
+            fit = learn(study, start, alpha, max_iter=max_iter, tol=tol, last=fit.expectation)
     else:
         alone = study.alone()
         fit = GraphFit(alone, study.expect(alone), 0, (), True)
@@ -64,8 +68,8 @@ def by_graph(
     joined = bool(len(used)) and T > 1
     # about the mean of all tasks; without a graph the likelihood's own variance
     variance = noise * (fit.expectation.total() / (T - 1) if joined else study.base.own)
-    slopes = fit.expectation.slopes
-    if fit.expectation.drawn is not None:
+    slopes = fit.expectation.slopes if joined else study.base.slopes  # the same, by a better-conditioned way
+    if joined and fit.expectation.drawn is not None:
         slopes = solve(study.blocks, coupling, study.blocks.b[:, :, None], start=slopes[:, :, None], tol=1e-10)[0][
             :, :, 0
         ]
