@@ -96,7 +96,10 @@ def test_names_and_order_of_tasks_change_nothing(method, data):
 
 def _no_folds(method):
     """Arguments without which a method chooses by folds over rows, which other names or orders of tasks deal anew."""
-    given = {"SharedRepresentationRegressor": {"rank": 2}, "TaskGraphRegressor": {"shrinkage": 0.3}}
+    given = {
+        "SharedRepresentationRegressor": {"rank": 2},
+        "TaskGraphRegressor": {"shrinkage": 0.3, "covariance": "scalar"},
+    }
     return given.get(method.__name__, {})
 
 

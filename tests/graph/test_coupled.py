@@ -46,7 +46,7 @@ def test_every_way_gives_the_joint_posterior(n_rows, shared, monkeypatch):
     own = np.einsum("titi->t", inverse.reshape(15, 6, 15, 6))
     apart = ((means[first] - means[second]) ** 2).sum(axis=1) / 0.3 + own[first] + own[second]
     apart -= 2.0 * np.array([np.trace(pair) for pair in pairs])
-    for limit in (400, 0):
+    for limit in (200, 0):
         monkeypatch.setattr(coupled, "DENSE", limit)
         found = expect(blocks, coupling, 0.3, n_probes=4000, seed=0)
         exact = limit > 0 or shared

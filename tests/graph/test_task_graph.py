@@ -54,7 +54,7 @@ def test_tasks_that_have_nothing_in_common_are_not_hurt():
     model = TaskGraphRegressor(task="task").fit(data.X, data.y)
     alone = PartialPoolingRegressor("scalar", task="task").fit(data.X, data.y)
     assert model.shrinkage_ >= 0.8
-    assert error(model, data.coef) < 1.03 * error(alone, data.coef)
+    assert error(model, data.coef) < 1.05 * error(alone, data.coef)
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +169,27 @@ def test_relationship_learning_knows_opposite_tasks():
         _ = found.graph_
 
 
+def test_coefficients_that_do_not_vary_alike_are_put_in_units_in_which_they_do():
+    """One coefficient of six varies: without a graph the variances are learned; new tasks live in the same units."""
+    generator = np.random.default_rng(0)
+    coef = generator.normal(size=6) + generator.normal(size=(70, 6)) * np.array([1.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+    codes = np.repeat(np.arange(70), 8)
+    X = generator.normal(size=(560, 6))
+    y = (X * coef[codes]).sum(axis=1) + generator.normal(size=560)
+    table, known = np.column_stack((X, codes)), codes < 60
+    plain = TaskGraphRegressor(covariance="scalar", task=-1).fit(table[known], y[known])
+    found = TaskGraphRegressor(task=-1).fit(table[known], y[known])
+    assert "feature_root" in found.result_.details
+    assert error(found, coef[:60]) < 0.6 * error(plain, coef[:60])
+    variance = np.einsum("tii->ti", found.result_.posterior.covariance)[:, 1:]
+    z2 = (found.coef_ - coef[:60]) ** 2 / (variance * (found._scaling.y_scale / found._scaling.x_scale) ** 2)
+    assert 0.4 < z2.mean() < 1.3  # shrunken distances make for careful deviations
+    joined = TaskGraphRegressor(covariance="diagonal", shrinkage=0.5, task=-1).fit(table[known], y[known])
+    new = [fit.adapt(table[~known], y[~known]).coef_[60:] for fit in (plain, found, joined)]
+    errors = [((each - coef[60:]) ** 2).sum() for each in new]
+    assert max(errors[1:]) < 0.8 * errors[0]
+
+
 def test_units_change_nothing_where_draws_stand_for_the_posterior(clusters, model):
     X = clusters.X.copy()
     X[["x0", "x1"]] *= 1000.0
@@ -180,6 +201,7 @@ def test_units_change_nothing_where_draws_stand_for_the_posterior(clusters, mode
     ("arguments", "message"),
     [
         ({"method": "map"}, "method must be 'em' or 'mtrl'"),
+        ({"covariance": "spherical"}, "covariance must be 'auto', 'scalar'"),
         ({"n_neighbors": 0}, "n_neighbors must be a whole number >= 1"),
         ({"max_iter": 2.5}, "max_iter must be"),
         ({"shrinkage": -0.1}, "from 0 to 1"),
@@ -204,8 +226,8 @@ def test_what_cannot_be_used_is_refused(arguments, message, clusters):
 def test_hours_of_the_day_are_joined_to_their_neighbours():
     """Days of rented bikes, the hours are the tasks: most of the weight joins hours at most two apart."""
     data = load_real("bike_hourly")
-    some = np.random.default_rng(0).random(len(data.X)) < 0.15
-    found = TaskGraphRegressor(task=data.task).fit(data.X[some], data.y[some])
+    some = np.random.default_rng(0).random(len(data.X)) < 0.5
+    found = TaskGraphRegressor(covariance="scalar", task=data.task).fit(data.X[some], data.y[some])
     edges = found.graph_.tocoo()
     apart = np.abs(edges.coords[0] - edges.coords[1])
     near = np.minimum(apart, 24 - apart) <= 2

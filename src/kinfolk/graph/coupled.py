@@ -14,12 +14,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.graph.conjugate import conjugate_gradients
 from kinfolk.tasks import Factor, Moments
 
-DENSE = 400  # numbers T d up to which A is inverted
+DENSE = 200  # numbers T d up to which A is inverted
 _STEPS = 1000
 
 
@@ -225,7 +226,7 @@ def covariances(blocks: Blocks, coupling: Coupling, *, n_draws: int, seed: Any) 
 
     where only the second term is estimated: Siden, Lindgren, Bolin and Villani (2018), *J. Comput. Graph. Stat.* 27.
     """
-    if blocks.n_tasks * blocks.d <= 4 * DENSE:
+    if blocks.n_tasks * blocks.d <= 8 * DENSE:
         own = np.arange(blocks.n_tasks)
         inverse: FloatArray = _dense_inverse(blocks, coupling)[own, :, own, :]
         return inverse
@@ -250,8 +251,12 @@ def _dense_inverse(blocks: Blocks, coupling: Coupling) -> FloatArray:
     A = np.kron(coupling.dense(), np.eye(d)).reshape(T, d, T, d)
     own = np.arange(T)
     A[own, :, own, :] += blocks.moments.primal()
-    inverse = np.linalg.inv(A.reshape(T * d, T * d))
-    return (0.5 * (inverse + inverse.T)).reshape(T, d, T, d)
+    factor, failed = dpotrf(A.reshape(T * d, T * d), lower=1)
+    if failed:
+        raise ArithmeticError("The posterior precision of the tasks is not positive definite.")
+    lower = np.tril(dpotri(factor, lower=1)[0])
+    inverse: FloatArray = (lower + np.tril(lower, -1).T).reshape(T, d, T, d)
+    return inverse
 
 
 def _two_spectra(blocks: Blocks, coupling: Coupling) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -74,7 +74,7 @@ def mean_regularised(moments: Moments) -> tuple[MeanRegularised, Moments, Factor
         _, center, spread = intercepts(fit.slopes, moments, fit.noise)
         joint = with_means(moments, center, spread / fit.noise)
         factor = joint.factor()
-        fit = _maximum(_Evidence(joint, factor, moments.degrees_of_freedom + max(moments.n_tasks - 1.0, 0.0)))
+        fit = _maximum(_Evidence(joint, factor, moments.degrees_of_freedom + max(moments.n_tasks - 1.0, 0.0)), fit)
     return replace(fit, center=center, spread=spread), joint, factor
 
 
@@ -92,9 +92,11 @@ def with_means(moments: Moments, center: float, ratio: float) -> Moments:
     return replace(moments, b=b, yy=yy, rows=rows, targets=targets)
 
 
-def _maximum(evidence: "_Evidence") -> MeanRegularised:
+def _maximum(evidence: "_Evidence", last: MeanRegularised | None = None) -> MeanRegularised:
     low, high = np.array([_OWN, _MEAN]).T - np.array([evidence.log_information, 0.0])
     starts = [np.clip([at - evidence.log_information, -np.log(evidence.d)], low, high) for at in (0.0, 3.0)]
+    if last is not None:
+        starts.append(np.clip(np.log([last.own, last.ridge]), low, high))
     start = min(starts, key=lambda theta: evidence.loss(theta)[0])
     end = minimize(
         evidence.loss,

@@ -17,6 +17,7 @@ from scipy.special import softmax
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.graph.coupled import Blocks
+from kinfolk.graph.features import in_units
 from kinfolk.posterior import Posterior
 from kinfolk.tasks import Moments
 
@@ -44,7 +45,7 @@ class Newcomers:
     weights: FloatArray
 
 
-def newcomers(known: Posterior, moments: Moments, noise: float) -> Newcomers:
+def newcomers(known: Posterior, moments: Moments, noise: float, root: FloatArray | None = None) -> Newcomers:
     """Learn new tasks beside known ones.
 
     Parameters
@@ -54,19 +55,25 @@ def newcomers(known: Posterior, moments: Moments, noise: float) -> Newcomers:
     moments : Moments
         Of the new tasks.
     noise : float
+    root : (d, d) array, optional
+        Units of the features in which coefficients vary alike (`kinfolk.graph.features`).
     """
     prior, d = known.prior, moments.n_features
-    alone, factor = prior.condition(moments, noise), moments.factor()
+    root = np.eye(d) if root is None else root
+    back = np.linalg.inv(root)  # from coefficients to those in these units
+    alone, turned = prior.condition(moments, noise), in_units(moments, root)
+    factor, center = turned.factor(), back @ prior.mean[1:]
     v, V = factor.values, factor.directions
-    tau2 = float((prior.scale[1:] ** 2).mean())
-    slopes, spread = known.mean[:, 1:], np.trace(known.covariance[:, 1:, 1:], axis1=1, axis2=2) / d
-    members = _best_fitting(slopes, moments, min(_CANDIDATES, len(slopes)))
+    tau2 = float(((back @ prior.root[1:]) ** 2).sum()) / d
+    slopes = known.mean[:, 1:] @ back.T
+    spread = np.trace(back @ known.covariance[:, 1:, 1:] @ back.T, axis1=1, axis2=2) / d
+    members = _best_fitting(slopes, turned, min(_CANDIDATES, len(slopes)))
     centers = slopes[members]  # (N, k, d)
     variance = spread[members][:, :, None] + tau2 * _LENGTHS  # (N, k, G)
     residual = factor.targets[:, None] - np.sqrt(v)[:, None] * (centers @ V.transpose(0, 2, 1))  # (N, k, r)
     total = noise + variance[..., None] * v[:, None, None]  # (N, k, G, r)
     evidence = -0.5 * (np.log(total) + residual[:, :, None] ** 2 / total).sum(axis=3)
-    offset = factor.targets - np.sqrt(v) * (V @ prior.mean[1:])
+    offset = factor.targets - np.sqrt(v) * (V @ center)
     own = noise + tau2 * v
     population = -0.5 * (np.log(own) + offset**2 / own).sum(axis=1)
     n_new, k, lengths = evidence.shape
@@ -75,21 +82,22 @@ def newcomers(known: Posterior, moments: Moments, noise: float) -> Newcomers:
     share = weights[:, 1:].reshape(n_new, k, lengths)
     pull = variance[..., None] * np.sqrt(v)[:, None, None] * residual[:, :, None] / total  # (N, k, G, r)
     found = centers[:, :, None] + pull @ V[:, None]  # posterior means of the components, (N, k, G, d)
-    mean = weights[:, :1] * alone.mean[:, 1:] + np.einsum("nkg,nkgd->nd", share, found)
-    covariance = weights[:, :1, None] * alone.covariance[:, 1:, 1:]
-    blocks = Blocks(moments, factor)
+    alone_mean, alone_covariance = alone.mean[:, 1:] @ back.T, back @ alone.covariance[:, 1:, 1:] @ back.T
+    mean = weights[:, :1] * alone_mean + np.einsum("nkg,nkgd->nd", share, found)
+    covariance = weights[:, :1, None] * alone_covariance
+    blocks = Blocks(turned, factor)
     for slot in range(k):
         for g in range(lengths):
             inside = noise * blocks.inverses(noise / variance[:, slot, g])
             covariance = covariance + share[:, slot, g, None, None] * inside
-    apart = np.concatenate((alone.mean[:, None, 1:], found.reshape(n_new, -1, d)), axis=1) - mean[:, None]
+    apart = np.concatenate((alone_mean[:, None], found.reshape(n_new, -1, d)), axis=1) - mean[:, None]
     covariance = covariance + apart.transpose(0, 2, 1) @ (weights[:, :, None] * apart)
     each = np.full(n_new, noise)
     posterior = Posterior(
-        prior.with_intercepts(mean, moments, each),
+        prior.with_intercepts(mean @ root.T, moments, each),
         each,
         prior,
-        given_covariance=prior.with_intercept_covariance(covariance, moments, each),
+        given_covariance=prior.with_intercept_covariance(root @ covariance @ root.T, moments, each),
     )
     task, place = np.nonzero(share.sum(axis=2) > _USED)
     strength = (share / _LENGTHS).sum(axis=2) / tau2

@@ -7,9 +7,11 @@ import numpy as np
 from kinfolk._typing import FloatArray
 from kinfolk.graph.coupled import Blocks, Coupling, solve
 from kinfolk.graph.em import GraphFit, Study, first_weights, learn, refreshed
+from kinfolk.graph.features import choose_form, feature_root, in_units
+from kinfolk.graph.mean_regularised import mean_regularised
 from kinfolk.graph.posterior import joint_posterior
 from kinfolk.graph.relationship import relate
-from kinfolk.graph.shrinkage import choose_shrinkage
+from kinfolk.graph.shrinkage import choose, choose_shrinkage
 from kinfolk.result import FitResult, Status
 from kinfolk.tasks import TaskData
 
@@ -18,6 +20,7 @@ def by_graph(
     data: TaskData,
     *,
     graph: FloatArray | None,
+    covariance: str,
     n_neighbors: int,
     shrinkage: float | None,
     n_probes: int,
@@ -32,6 +35,8 @@ def by_graph(
     data : TaskData
     graph : (T, T) array or None
         Weights of a given graph: only its strength is learned.
+    covariance : {"auto", "scalar", "diagonal", "full"}
+        Of coefficients about their mean; "auto": chosen by held-out rows (`kinfolk.graph.features`).
     n_neighbors : int
     shrinkage : float or None
         None: chosen by held-out rows.
@@ -41,18 +46,31 @@ def by_graph(
     Returns
     -------
     FitResult
-        With details ``edges, edge_weights, pull, coupling_strength, shrinkage, shrinkage_scores, moves``.
+        With details ``edges, edge_weights, pull, coupling_strength, shrinkage, shrinkage_scores``, and ``feature_root``
+        where coefficients do not vary alike.
     """
-    moments = data.moments()
+    original = moments = data.moments()
     T = moments.n_tasks
+    form, alpha = covariance, 1.0 if shrinkage is None else shrinkage
     scores: FloatArray = np.zeros((0, 2))
-    alpha = 1.0 if shrinkage is None else shrinkage
+    if graph is not None:
+        alpha, form = 0.0, "scalar" if form == "auto" else form
+    elif shrinkage is not None:
+        form = choose_form(data, seed=seed)[0] if form == "auto" else form
+    elif T > 2:
+        again = {"seed": seed, "n_probes": n_probes}
+        found = (
+            choose(data, n_neighbors, **again) if form == "auto" else choose_shrinkage(data, form, n_neighbors, **again)
+        )
+        form, alpha, scores = found.form, found.alpha, found.table
+    root = None
+    if form in ("diagonal", "full") and T > 1:
+        base, joint, _ = mean_regularised(moments)
+        root = feature_root(joint, base, form)
+        moments = in_units(moments, root)
     study = Study.of(moments, n_neighbors, n_probes=n_probes)
     if graph is not None:
-        study, alpha = study.on(graph), 0.0
-    elif shrinkage is None and T > 2:
-        choice = choose_shrinkage(data, n_neighbors, seed=seed, n_probes=n_probes)
-        alpha, scores = choice.alpha, choice.table
+        study = study.on(graph)
     if alpha < 1.0 and len(study.first):
         fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol, finish=graph is not None)
         if graph is None:
@@ -74,7 +92,7 @@ def by_graph(
             :, :, 0
         ]
     return FitResult(
-        joint_posterior(slopes, study.blocks, coupling, study.base, variance),
+        joint_posterior(slopes, study.blocks, coupling, study.base, variance, original, root),
         Status.CONVERGED if fit.settled else Status.MAX_ITER,
         fit.n_iter,
         study.base.value,
@@ -86,7 +104,8 @@ def by_graph(
             "coupling_strength": np.array([coupling_strength(study.blocks, coupling)]),
             "shrinkage": np.array([alpha]),
             "shrinkage_scores": scores,
-        },
+        }
+        | ({} if root is None else {"feature_root": root}),
     )
 
 
@@ -105,7 +124,9 @@ def by_relationship(data: TaskData, *, max_iter: int, tol: float, seed: Any) -> 
     centred = found.slopes - found.slopes.mean(axis=0)
     variance = float((centred**2).sum()) / max(T - 1, 1) / moments.n_features
     return FitResult(
-        joint_posterior(found.slopes, study.blocks, found.coupling, study.base, max(variance, noise * study.base.own)),
+        joint_posterior(
+            found.slopes, study.blocks, found.coupling, study.base, max(variance, noise * study.base.own), moments
+        ),
         Status.CONVERGED if found.settled else Status.MAX_ITER,
         found.n_iter,
         study.base.value,
