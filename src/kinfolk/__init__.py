@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from kinfolk.base import TaskMoments, task_moments
     from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
+    from kinfolk.graph import TaskGraphRegressor
     from kinfolk.io import load_model, read_table, save_model
     from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
@@ -28,6 +29,7 @@ _HOME = {
     "PartialPoolingRegressor": "linear",
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
+    "TaskGraphRegressor": "graph",
     "ReducedRankRegressor": "transfer",
     "SpectralTransferRegressor": "transfer",
     "compare": "selection",
@@ -54,6 +56,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "PartialPoolingRegressor",
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
+    "TaskGraphRegressor",
     "ReducedRankRegressor",
     "SpectralTransferRegressor",
     "compare",

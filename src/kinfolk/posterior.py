@@ -135,9 +135,13 @@ class GaussianPrior:
             size = ((position @ self.loading_weight) * position).sum(axis=1)
             direction = self.loading_factor[coordinates]
             covariance += size[:, None, None] * (direction @ direction.T)
-        return covariance if self.intercept_variance is None else self._with_intercept(covariance, moments, noise)
+        return (
+            covariance
+            if self.intercept_variance is None
+            else self.with_intercept_covariance(covariance, moments, noise)
+        )
 
-    def _with_intercept(self, slopes: FloatArray, moments: Moments, noise: FloatArray) -> FloatArray:
+    def with_intercept_covariance(self, slopes: FloatArray, moments: Moments, noise: FloatArray) -> FloatArray:
         """Covariances ``(T, D, D)`` from those of the slopes ``(T, d, d)``."""
         trust = self._trust(moments, noise)
         pull = -trust[:, None] * (slopes @ moments.x_mean[:, :, None])[:, :, 0]

@@ -134,7 +134,7 @@ def test_the_recommendation_is_the_simplest_within_one_standard_error(found):
 def test_what_json_gets_is_everything(found):
     again = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert again == found.to_dict()
-    assert len(again["tasks"]) == 40
+    assert len(again["tasks"]) == 10 * len(kinfolk.all_estimators())
     assert again["data"]["n_tasks"] == 10
     assert_frame_equal(found.to_frame(), found.methods)
 

@@ -35,7 +35,7 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
     for it, :math:`\tau^2 I` is a diagonal with a variance for each coefficient. Intercepts are free while the slopes
     are learned, so that constants added to a task change no slope; then they are shrunken towards their mean by
     evidence. Features that are constant within every task (what describes a whole school) have one coefficient for all
-    tasks, learned from the task means (`kinfolk.representation.intercepts.between_tasks`).
+    tasks, learned from the task means (`kinfolk.base.intercepts.between_tasks`).
 
     Parameters
     ----------

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.intercepts import intercepts
 from kinfolk.representation.alternating import alternating_descent
 from kinfolk.representation.descent import two_phase_descent
 from kinfolk.representation.evidence import best_ridge, tiny
 from kinfolk.representation.fit import Fit, Study, start_of_rank
-from kinfolk.representation.intercepts import intercepts
 from kinfolk.representation.least_squares import SubspaceFit, task_losses
 from kinfolk.representation.noise import task_precision
 from kinfolk.representation.prior import prior_of

@@ -8,8 +8,8 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.intercepts import intercepts
 from kinfolk.representation.fit import Fit
-from kinfolk.representation.intercepts import intercepts
 from kinfolk.tasks import Moments
 
 _PATIENCE = 2  # ranks that may fail to improve before the path ends

@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.intercepts import between_tasks, idle_features, intercepts
 from kinfolk.representation.fit import (
     Fit,
     Study,
@@ -18,7 +19,6 @@ from kinfolk.representation.fit import (
     refine,
     start_of_rank,
 )
-from kinfolk.representation.intercepts import between_tasks, idle_features, intercepts
 from kinfolk.representation.noise import task_precision
 from kinfolk.representation.own import WORTH
 from kinfolk.representation.prior import prior_of
