@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from kinfolk.base import TaskMoments, task_moments
     from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
-    from kinfolk.graph import TaskGraphRegressor
+    from kinfolk.graph import TaskGraphRegressor, TaskGraphTracker
     from kinfolk.io import load_model, read_table, save_model
     from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
@@ -30,6 +30,7 @@ _HOME = {
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
     "TaskGraphRegressor": "graph",
+    "TaskGraphTracker": "graph",
     "ReducedRankRegressor": "transfer",
     "SpectralTransferRegressor": "transfer",
     "compare": "selection",
@@ -57,6 +58,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
     "TaskGraphRegressor",
+    "TaskGraphTracker",
     "ReducedRankRegressor",
     "SpectralTransferRegressor",
     "compare",

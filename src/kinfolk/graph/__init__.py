@@ -2,5 +2,6 @@
 
 from kinfolk.graph.estimator import TaskGraphRegressor
 from kinfolk.graph.laplacian import GraphEstimate, estimate_laplacian
+from kinfolk.graph.streaming import TaskGraphTracker
 
-__all__ = ["GraphEstimate", "TaskGraphRegressor", "estimate_laplacian"]
+__all__ = ["GraphEstimate", "TaskGraphRegressor", "TaskGraphTracker", "estimate_laplacian"]

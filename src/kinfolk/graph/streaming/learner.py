@@ -1,0 +1,208 @@
+r"""Tasks that learn by themselves from a stream: normalised steps, robust residuals, running means, changes noticed.
+
+One row (u, y) moves the coefficients of its task by
+
+.. math:: w \leftarrow w - \frac{\mu}{\ell \max(\|u\|^2, p)}\, \psi(e)\, u, \qquad
+          e = \frac{\partial}{\partial \eta} Q(\eta, y) \Big|_{\eta = u^\top w},
+
+with p the running mean of :math:`\|u\|^2`, :math:`\ell` the largest curvature of the loss (1 squared, 1/4 logistic) and
+:math:`\psi` a clip at 2.5 robust standard deviations of the residuals (squared loss). No row moves the predictor of its
+own features past their target for :math:`\mu \le 1`, whatever their units. This is NLMS (Nagumo and Noda 1967), with
+the step of LMS where features are small.
+
+Around a fixed truth such iterates vary, for small steps, with covariance :math:`s I`,
+
+.. math:: s = \frac{\mu}{2 \ell p}\, v, \qquad v = E e^2 \text{ (squared)}, \quad v = E e^2 / E\, \pi (1 - \pi)
+          \text{ (logistic)} ,
+
+whatever the covariance of the features (Lyapunov equation of the linearised recursion; arXiv 2608.26989, the
+approximation behind its Theorem 1). For the error of a row before its step, which contains that of the iterate, the
+formula holds to first order in :math:`\mu / p` for any number of features.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.special import expit
+
+from kinfolk._typing import FloatArray, IntArray
+
+CLIP = 2.5  # robust standard deviations
+_MEDIAN = 0.6745  # of |N(0, 1)|
+_LEAST = 0.2  # of the root mean square of all residuals: scale where most residuals are zero
+_DRIFT = 0.02  # of the robust scale in a row
+_RECENT = 20  # rows in which a change must show
+_JUMP = 3.0  # times the mean squared residual: the task has changed
+_CURVATURE = {"squared": 1.0, "logistic": 0.25}
+
+Rows = IntArray | slice
+
+
+@dataclass
+class Learner:
+    r"""K tasks, each with its own iterate and what it remembers of its rows.
+
+    Attributes
+    ----------
+    loss : {"squared", "logistic"}
+    step : float
+        :math:`\mu`, relative to the largest step that does not overshoot.
+    own : (K, M) array
+        Iterates.
+    mean : (K, M) array
+        Running means of the iterates since the last change, later ones with more weight.
+    power : (K,) array
+        p.
+    scale : (K,) array
+        Running median of the absolute residuals, over 0.6745.
+    size : (K,) array
+        Running mean of squared residuals as they come.
+    error : (K,) array
+        Running mean of squared clipped residuals.
+    recent : (K,) array
+        The same over about 20 rows.
+    spread : (K,) array
+        Running mean of the curvature of the loss.
+    n : (K,) integers
+        Rows since the last change.
+    total : (K,) integers
+        Rows.
+    """
+
+    loss: str
+    step: float
+    own: FloatArray
+    mean: FloatArray
+    power: FloatArray
+    scale: FloatArray
+    size: FloatArray
+    error: FloatArray
+    recent: FloatArray
+    spread: FloatArray
+    n: IntArray
+    total: IntArray
+
+    @classmethod
+    def start(cls, own: FloatArray, *, loss: str, step: float) -> "Learner":
+        """Tasks that have seen nothing."""
+        K = len(own)
+        power, scale, size, error, recent, spread = np.zeros((6, K))
+        n, total = np.zeros((2, K), dtype=np.int64)
+        return cls(loss, step, own.copy(), own.copy(), power, scale, size, error, recent, spread, n, total)
+
+    def join(self, others: "Learner") -> None:
+        """More tasks, after these."""
+        for name in self.arrays():
+            setattr(self, name, np.concatenate((getattr(self, name), getattr(others, name))))
+
+    @staticmethod
+    def arrays() -> list[str]:
+        """Names of what is remembered of each task."""
+        return [field.name for field in fields(Learner) if field.name not in ("loss", "step")]
+
+    @property
+    def time_constant(self) -> float:
+        """Rows in which an iterate forgets its start: ``M / step`` for features of equal variance."""
+        return float(self.own.shape[1] / self.step)
+
+    def learn(self, tasks: Rows, U: FloatArray, y: FloatArray, weights: FloatArray | None = None) -> IntArray:
+        """One row for each of some different tasks.
+
+        Parameters
+        ----------
+        tasks : (m,) integers or slice
+        U : (m, M) array
+        y : (m,) array
+            0 and 1 for the logistic loss.
+        weights : (m,) array, optional
+            Of the rows: factors of their steps, which stay below 1 all the same.
+
+        Returns
+        -------
+        (c,) integers
+            Tasks that have changed: their running means start anew.
+        """
+        eta = (U * self.own[tasks]).sum(axis=1)
+        self._remember(tasks, U, residual(self.loss, eta, y), eta)
+        w = self.moved(self.own[tasks], tasks, U, y, weights)
+        self.own[tasks] = w
+        n = self.n[tasks] + 1
+        self.n[tasks], self.total[tasks] = n, self.total[tasks] + 1
+        late = np.maximum(2.0 / (n + 1.0), 1.0 / (10.0 * self.time_constant))
+        mean = self.mean[tasks]
+        self.mean[tasks] = mean + late[:, None] * (w - mean)
+        return self._changes(tasks, n)
+
+    def moved(
+        self, w: FloatArray, tasks: Rows, U: FloatArray, y: FloatArray, weights: FloatArray | None = None
+    ) -> FloatArray:
+        """Coefficients ``(m, M)`` of some tasks after a step with a row that was remembered."""
+        reach = self._reach(tasks)
+        e = np.clip(residual(self.loss, (U * w).sum(axis=1), y), -reach, reach)
+        pace = np.full(len(y), self.step) if weights is None else np.minimum(self.step * weights, 1.0)
+        gain = pace / (_CURVATURE[self.loss] * np.maximum((U**2).sum(axis=1), self.power[tasks]))
+        after: FloatArray = w - (gain * e)[:, None] * U
+        return after
+
+    def _reach(self, tasks: Rows) -> FloatArray:
+        """How far a residual counts."""
+        if self.loss == "logistic":
+            return np.ones(len(self.scale[tasks]))
+        reach: FloatArray = CLIP * np.maximum(self.scale[tasks], _LEAST * np.sqrt(self.size[tasks]))
+        return reach
+
+    def _remember(self, tasks: Rows, U: FloatArray, e: FloatArray, eta: FloatArray) -> None:
+        """Update what residuals and features look like."""
+        total, long = self.total[tasks] + 1.0, max(2.0 * self.time_constant, float(_RECENT))
+        late = np.maximum(1.0 / total, 1.0 / long)
+        power = self.power[tasks] + late * ((U**2).sum(axis=1) - self.power[tasks])
+        self.power[tasks] = np.where(power > 0.0, power, 1.0)
+        self.size[tasks] += late * (e**2 - self.size[tasks])
+        if self.loss == "squared":
+            scale = np.where(self.scale[tasks] > 0.0, self.scale[tasks], np.abs(e) / _MEDIAN)
+            up = np.where(np.abs(e) > _MEDIAN * scale, 1.0, -1.0)
+            self.scale[tasks] = scale * np.exp(up * np.maximum(1.0 / total, _DRIFT))
+            curvature = np.ones(len(e))
+        else:
+            curvature = expit(eta) * expit(-eta)
+        reach = self._reach(tasks)
+        squared = np.minimum(np.abs(e), reach) ** 2
+        self.error[tasks] += late * (squared - self.error[tasks])
+        self.spread[tasks] += late * (curvature - self.spread[tasks])
+        self.recent[tasks] += np.maximum(1.0 / total, 1.0 / _RECENT) * (squared - self.recent[tasks])
+
+    def _changes(self, tasks: Rows, n: IntArray) -> IntArray:
+        every = np.arange(len(self.n))[tasks]
+        settled = n > max(4.0 * self.time_constant, 2.0 * _RECENT)
+        changed: IntArray = every[settled & (self.recent[tasks] > _JUMP * self.error[tasks])]
+        self.n[changed] = 0
+        self.error[changed] = self.recent[changed]
+        return changed
+
+    @property
+    def pace(self) -> FloatArray:
+        """Plain step ``step / (l p)`` of every task, ``(K,)``."""
+        pace: FloatArray = self.step / (_CURVATURE[self.loss] * np.where(self.power > 0.0, self.power, 1.0))
+        return pace
+
+    @property
+    def noise(self) -> FloatArray:
+        """Variance s of a coordinate of the iterates about their truth, ``(K,)``."""
+        v = self.error
+        if self.loss == "logistic":
+            v = np.divide(v, self.spread, out=np.ones_like(v), where=self.spread > 0.0)
+        noise: FloatArray = 0.5 * self.pace * v
+        return noise
+
+    @property
+    def mean_noise(self) -> FloatArray:
+        """The same of the running means: ``s min(1, 2 M / (step n))``."""
+        n = np.minimum(np.maximum(self.n, 1), 10.0 * self.time_constant)
+        shorter: FloatArray = self.noise * np.minimum(1.0, 2.0 * self.time_constant / n)
+        return shorter
+
+
+def residual(loss: str, eta: FloatArray, y: FloatArray) -> FloatArray:
+    """Derivative of the loss by the linear predictor."""
+    found: FloatArray = (eta if loss == "squared" else expit(eta)) - y
+    return found
