@@ -12,8 +12,8 @@ the step of LMS where features are small.
 
 Around a fixed truth such iterates vary, for small steps, with covariance :math:`s I`,
 
-.. math:: s = \frac{\mu}{2 \ell p}\, v, \qquad v = E e^2 \text{ (squared)}, \quad v = E e^2 / E\, \pi (1 - \pi)
-          \text{ (logistic)} ,
+.. math:: s = \frac{v}{2} \frac{E g^2 \|u\|^2}{E g \|u\|^2}, \qquad g = \frac{\mu}{\ell \max(\|u\|^2, p)}, \qquad
+          v = E e^2 \text{ (squared)}, \quad v = E e^2 / E\, \pi (1 - \pi) \text{ (logistic)} ,
 
 whatever the covariance of the features (Lyapunov equation of the linearised recursion; arXiv 2608.26989, the
 approximation behind its Theorem 1). For the error of a row before its step, which contains that of the iterate, the
@@ -32,13 +32,14 @@ _MEDIAN = 0.6745  # of |N(0, 1)|
 _LEAST = 0.2  # of the root mean square of all residuals: scale where most residuals are zero
 _DRIFT = 0.02  # of the robust scale in a row
 _RECENT = 20  # rows in which a change must show
-_JUMP = 3.0  # times the mean squared residual: the task has changed
+_LONG = 400  # rows, at least, that a change is held against
+_JUMP = 2.5  # times the mean squared clipped residual (at most 6.25): the task has changed
 _CURVATURE = {"squared": 1.0, "logistic": 0.25}
 
 Rows = IntArray | slice
 
 
-@dataclass
+@dataclass(eq=False)
 class Learner:
     r"""K tasks, each with its own iterate and what it remembers of its rows.
 
@@ -53,6 +54,8 @@ class Learner:
         Running means of the iterates since the last change, later ones with more weight.
     power : (K,) array
         p.
+    drive, jitter : (K,) arrays
+        Running means of ``g |u|^2`` and ``g^2 |u|^2``.
     scale : (K,) array
         Running median of the absolute residuals, over 0.6745.
     size : (K,) array
@@ -74,6 +77,8 @@ class Learner:
     own: FloatArray
     mean: FloatArray
     power: FloatArray
+    drive: FloatArray
+    jitter: FloatArray
     scale: FloatArray
     size: FloatArray
     error: FloatArray
@@ -86,9 +91,11 @@ class Learner:
     def start(cls, own: FloatArray, *, loss: str, step: float) -> "Learner":
         """Tasks that have seen nothing."""
         K = len(own)
-        power, scale, size, error, recent, spread = np.zeros((6, K))
+        power, drive, jitter, scale, size, error, recent, spread = np.zeros((8, K))
         n, total = np.zeros((2, K), dtype=np.int64)
-        return cls(loss, step, own.copy(), own.copy(), power, scale, size, error, recent, spread, n, total)
+        return cls(
+            loss, step, own.copy(), own.copy(), power, drive, jitter, scale, size, error, recent, spread, n, total
+        )
 
     def join(self, others: "Learner") -> None:
         """More tasks, after these."""
@@ -139,10 +146,16 @@ class Learner:
         """Coefficients ``(m, M)`` of some tasks after a step with a row that was remembered."""
         reach = self._reach(tasks)
         e = np.clip(residual(self.loss, (U * w).sum(axis=1), y), -reach, reach)
-        pace = np.full(len(y), self.step) if weights is None else np.minimum(self.step * weights, 1.0)
-        gain = pace / (_CURVATURE[self.loss] * np.maximum((U**2).sum(axis=1), self.power[tasks]))
+        gain = self._gain(tasks, (U**2).sum(axis=1))
+        if weights is not None:
+            gain = gain * np.minimum(weights, 1.0 / self.step)
         after: FloatArray = w - (gain * e)[:, None] * U
         return after
+
+    def _gain(self, tasks: Rows, squares: FloatArray) -> FloatArray:
+        """The step g of rows with these squared lengths."""
+        gain: FloatArray = self.step / (_CURVATURE[self.loss] * np.maximum(squares, self.power[tasks]))
+        return gain
 
     def _reach(self, tasks: Rows) -> FloatArray:
         """How far a residual counts."""
@@ -153,10 +166,14 @@ class Learner:
 
     def _remember(self, tasks: Rows, U: FloatArray, e: FloatArray, eta: FloatArray) -> None:
         """Update what residuals and features look like."""
-        total, long = self.total[tasks] + 1.0, max(2.0 * self.time_constant, float(_RECENT))
+        total, long = self.total[tasks] + 1.0, max(4.0 * self.time_constant, float(_LONG))
         late = np.maximum(1.0 / total, 1.0 / long)
-        power = self.power[tasks] + late * ((U**2).sum(axis=1) - self.power[tasks])
+        squares = (U**2).sum(axis=1)
+        power = self.power[tasks] + late * (squares - self.power[tasks])
         self.power[tasks] = np.where(power > 0.0, power, 1.0)
+        gain = self._gain(tasks, squares)
+        self.drive[tasks] += late * (gain * squares - self.drive[tasks])
+        self.jitter[tasks] += late * (gain**2 * squares - self.jitter[tasks])
         self.size[tasks] += late * (e**2 - self.size[tasks])
         if self.loss == "squared":
             scale = np.where(self.scale[tasks] > 0.0, self.scale[tasks], np.abs(e) / _MEDIAN)
@@ -181,9 +198,8 @@ class Learner:
 
     @property
     def pace(self) -> FloatArray:
-        """Plain step ``step / (l p)`` of every task, ``(K,)``."""
-        pace: FloatArray = self.step / (_CURVATURE[self.loss] * np.where(self.power > 0.0, self.power, 1.0))
-        return pace
+        """Mean step ``E g^2 |u|^2 / E g |u|^2`` of every task, ``(K,)``."""
+        return np.divide(self.jitter, self.drive, out=np.zeros_like(self.drive), where=self.drive > 0.0)
 
     @property
     def noise(self) -> FloatArray:

@@ -15,7 +15,7 @@ _WARM = 4.0  # time constants before a task takes part in an estimate, and betwe
 _SHIFT = 2.0  # times the coupling strength: estimate now
 
 
-@dataclass
+@dataclass(eq=False)
 class Network:
     """Tasks on a graph that is learned on the way.
 
