@@ -38,7 +38,7 @@ def run(generator, W, networks, rounds, *, tail, loss="squared", noise=None):
         for name, each in networks.items():
             each.learn(np.arange(len(W)), U, y, None)
             if turn >= rounds - tail:
-                errors[name].append(((each.served - W) ** 2).mean())
+                errors[name].append(((each.models - W) ** 2).mean())
     return {name: decibel(found) for name, found in errors.items()}
 
 
@@ -68,10 +68,10 @@ def test_the_noise_does_not_depend_on_the_covariance_of_the_features():
     W = generator.normal(size=(400, 4))
     learner = Learner.start(W, loss="squared", step=0.02)
     outer, count = np.zeros((4, 4)), 0
-    for turn in range(3000):
+    for turn in range(6000):
         U = generator.normal(size=W.shape) @ root.T
         learner.learn(slice(None), U, (U * W).sum(axis=1) + generator.normal(size=400))
-        if turn >= 2000 and turn % 50 == 0:
+        if turn >= 4500 and turn % 50 == 0:
             deviation = learner.own - W
             outer, count = outer + deviation.T @ deviation / 400, count + 1
 
@@ -216,7 +216,7 @@ def test_learned_tracks_gain_on_lone_tasks_and_lose_little_on_the_true_graph(K, 
         U, y = rows_of(W, generator)
         for name, each in networks.items():
             each.learn(np.arange(K), U, y, None)
-            errors[name].append(((each.served - W) ** 2).mean())
+            errors[name].append(((each.models - W) ** 2).mean())
         own = networks["track"].learner
         exact.append(((filtered(own.own, own.noise, degree_laplacian(A)) - W) ** 2).mean())
     found = {name: decibel(each) for name, each in errors.items()}
@@ -248,7 +248,7 @@ def test_estimates_from_own_iterates_stay_and_those_from_served_models_run_away(
     generator, L, W, _ = study(0, 20, 50, 0.01)
     good, bad = network("track", 20, 50, 0.01), network("diffusion", 20, 50, 0.01)
     errors = {"own": [], "served": []}
-    while good.n_estimates < 10:
+    while good.n_estimates < 14:
         U, y = rows_of(W, generator)
         for each, name in ((good, "own"), (bad, "served")):
             before = each.n_estimates
@@ -257,9 +257,9 @@ def test_estimates_from_own_iterates_stay_and_those_from_served_models_run_away(
             each.learn(np.arange(20), U, y, None)
             if each.n_estimates > before:
                 errors[name].append(np.linalg.norm(each.laplacian.toarray() - L) / np.linalg.norm(L))
-    assert max(errors["own"]) < 0.6
-    assert errors["own"][-1] < errors["own"][0]
-    assert errors["served"][-1] > 2.0 * errors["served"][0]
+    assert errors["own"][-1] < 0.4
+    assert errors["own"][-1] == pytest.approx(min(errors["own"]), abs=0.05)
+    assert errors["served"][-1] > 3.0 * errors["own"][-1]
 
 
 def test_tasks_adapt_together_to_a_change_of_all():
@@ -273,7 +273,7 @@ def test_tasks_adapt_together_to_a_change_of_all():
         U, y = rows_of(W, generator)
         for name, each in networks.items():
             each.learn(np.arange(50), U, y, None)
-            curve[name].append(((each.served - W) ** 2).mean())
+            curve[name].append(((each.models - W) ** 2).mean())
     reached = {name: int(np.argmax(np.array(errors) < 0.01)) for name, errors in curve.items()}
     assert 0 < reached["track"] < 0.6 * reached["alone"]
 

@@ -11,7 +11,10 @@ from kinfolk.graph.streaming.learner import Learner, Rows
 from kinfolk.graph.streaming.relearn import empty, relearned, rescaled, strength
 from kinfolk.graph.streaming.served import combine, diffusion_strength, metropolis, track
 
-_WARM = 4.0  # time constants before a task takes part in an estimate, and between estimates
+_WARM = 3.0  # rows for each coefficient before a task takes part in an estimate
+_BETWEEN = 4.0  # time constants between estimates, at most
+_GROWTH = 1.5  # of the rows of a task between estimates, until then
+_LEAST = 20  # rows, in any case
 _SHIFT = 2.0  # times the coupling strength: estimate now
 
 
@@ -24,6 +27,9 @@ class Network:
     mode : {"track", "diffusion", "independent", "consensus"}
     learner : Learner
     served : (K, M) array
+    worth : (K,) array
+        Running mean of what the served model of a task saves of the squared (clipped) residual of its own, before both
+        have seen the row.
     first : int
         Coefficients before this one lean on nobody.
     n_neighbors : int
@@ -43,6 +49,7 @@ class Network:
     mode: str
     learner: Learner
     served: FloatArray
+    worth: FloatArray
     first: int
     n_neighbors: int
     given: csr_array | None = None
@@ -56,12 +63,19 @@ class Network:
     def start(cls, n_features: int, *, mode: str, loss: str, step: float, first: int, n_neighbors: int) -> "Network":
         """No task yet."""
         nobody = np.zeros((0, n_features))
-        return cls(mode, Learner.start(nobody, loss=loss, step=step), nobody, first, n_neighbors)
+        return cls(mode, Learner.start(nobody, loss=loss, step=step), nobody, np.zeros(0), first, n_neighbors)
 
     @property
     def n_tasks(self) -> int:
         """K."""
         return len(self.served)
+
+    @property
+    def models(self) -> FloatArray:
+        """What to predict with ``(K, M)``: a tracked task served worse than alone, lately, keeps its own model."""
+        if self.mode != "track":
+            return self.served
+        return np.where((self.worth < 0.0)[:, None], self.learner.own, self.served)
 
     @property
     def laplacian(self) -> csr_array:
@@ -75,6 +89,7 @@ class Network:
             own = np.tile(start, (n_new, 1))
             self.learner.join(Learner.start(own, loss=self.learner.loss, step=self.learner.step))
             self.served = np.concatenate((self.served, own))
+            self.worth = np.concatenate((self.worth, np.zeros(n_new)))
             table = self.adjacency.tocoo()
             self.adjacency = csr_array((table.data, table.coords), shape=(self.n_tasks, self.n_tasks))
         self.given = given
@@ -105,6 +120,8 @@ class Network:
 
     def _round(self, tasks: Rows, U: FloatArray, y: FloatArray, weights: FloatArray | None) -> IntArray:
         learner = self.learner
+        alone, together = (learner.clipped(w[tasks], tasks, U, y) for w in (learner.own, self.served))
+        self.worth[tasks] += learner.late(tasks) * (alone**2 - together**2 - self.worth[tasks])
         changed = learner.learn(tasks, U, y, weights)
         if self.mode == "independent":
             self.served[tasks] = learner.own[tasks]
@@ -136,15 +153,17 @@ class Network:
     def _estimate_if_due(self) -> None:
         if self.mode in ("independent", "consensus") or self.n_tasks < 2:
             return
-        rest = self.since / self.n_tasks / self.learner.time_constant
+        learner = self.learner
+        rest = self.since / self.n_tasks
         shifted = (
             self.n_estimates > 0
-            and rest >= 1.0
+            and rest >= learner.time_constant
             and not 1.0 / _SHIFT < self.coupling_strength / max(self.level, 1e-300) < _SHIFT
         )
-        if rest < _WARM and not shifted:
+        soon = (1.0 - 1.0 / _GROWTH) * float(learner.n.mean())
+        if rest < min(soon, _BETWEEN * learner.time_constant) and not shifted:
             return
-        ready = np.flatnonzero(self.learner.n >= _WARM * self.learner.time_constant)
+        ready = np.flatnonzero(learner.n >= max(_WARM * learner.own.shape[1], _LEAST))
         if len(ready) > 1:
             self.estimate(ready)
 

@@ -263,8 +263,8 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         else:
             remedy = "Use unseen='population' for the mean of all tasks, or partial_fit(X, y) to learn them."
             codes = check_seen(labels, self.tasks_, remedy=remedy)
-        served = self._network.served
-        models = np.concatenate((served, served.mean(axis=0, keepdims=True)))[codes]  # the last one: population
+        models = self._network.models
+        models = np.concatenate((models, models.mean(axis=0, keepdims=True)))[codes]  # the last one: population
         eta = (self._rows(table.features) * models).sum(axis=1)
         linear: FloatArray = self._scaling.y_center + self._scaling.y_scale * eta
         return linear
@@ -333,12 +333,12 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     @property
     def coef_(self) -> FloatArray:
         """Served coefficients."""
-        return self._in_units(self._learned.served)[0]
+        return self._in_units(self._learned.models)[0]
 
     @property
     def intercept_(self) -> FloatArray:
         """Intercepts."""
-        return self._in_units(self._learned.served)[1]
+        return self._in_units(self._learned.models)[1]
 
     @property
     def own_coef_(self) -> FloatArray:
