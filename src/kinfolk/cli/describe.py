@@ -41,7 +41,20 @@ def _tasks(model: Any) -> dict[str, Any]:
         "fit": "; ".join(f"{result.status.value}, {result.n_iter} iterations" for result in results),
         **noise,
         **_numbers(model, model._learned()),
+        **_graph(model),
     }
+
+
+def _graph(model: Any, most: int = 5) -> dict[str, Any]:
+    """Strongest edges of a task graph, and what the coupling is worth in words."""
+    found = {"coupling": model.coupling_advice_} if hasattr(model, "coupling_advice_") else {}
+    if not hasattr(model, "graph_"):  # not every method joins its tasks by one
+        return found
+    edges = model.graph_.tocoo()
+    pairs = sorted(zip(-edges.data, *edges.coords, strict=True))
+    named = [f"{model.tasks_[i]} - {model.tasks_[j]} ({-weight:.4g})" for weight, i, j in pairs if i < j]
+    more = ", ..." if len(named) > most else ""
+    return found | {"edges": f"{len(named):,}" + (": " if named else "") + ", ".join(named[:most]) + more}
 
 
 def _responses(model: Any) -> dict[str, Any]:
