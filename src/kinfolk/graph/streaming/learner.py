@@ -32,6 +32,7 @@ CLIP = 2.5  # robust standard deviations
 _MEDIAN = 0.6745  # of |N(0, 1)|
 _LEAST = 0.2  # of the root mean square of all residuals: scale where most residuals are zero
 _FIRST = 0.5  # largest step by which a task finds its place
+_FRESH = 3.0  # weight of later rows in running means: what the first ones did is forgotten as n^-3
 _DRIFT = 0.02  # of the robust scale in a row
 _RECENT = 20  # rows in which a change must show
 _LONG = 400  # rows, at least, that a change is held against
@@ -66,8 +67,8 @@ class Learner:
         Running mean of squared residuals as they come.
     error : (K,) array
         Running mean of squared clipped residuals.
-    recent : (K,) array
-        The same over about 20 rows.
+    recent, usual : (K,) arrays
+        The same over about 20 rows, and over up to 400.
     spread : (K,) array
         Running mean of the curvature of the loss.
     n : (K,) integers
@@ -88,6 +89,7 @@ class Learner:
     size: FloatArray = field(init=False)
     error: FloatArray = field(init=False)
     recent: FloatArray = field(init=False)
+    usual: FloatArray = field(init=False)
     spread: FloatArray = field(init=False)
     n: IntArray = field(init=False)
     total: IntArray = field(init=False)
@@ -97,7 +99,7 @@ class Learner:
         K = len(self.own)
         self.mean = self.own.copy()
         self.power, self.drive, self.jitter, self.level = np.zeros((4, K))
-        self.scale, self.size, self.error, self.recent, self.spread = np.zeros((5, K))
+        self.scale, self.size, self.error, self.recent, self.usual, self.spread = np.zeros((6, K))
         self.n, self.total = np.zeros((2, K), dtype=np.int64)
 
     @classmethod
@@ -151,7 +153,7 @@ class Learner:
     def late(self, tasks: Rows) -> FloatArray:
         """Weight of the next row in running means that are long."""
         longest = max(4.0 * self.time_constant, float(_LONG))
-        weight: FloatArray = np.maximum(1.0 / (self.total[tasks] + 1.0), 1.0 / longest)
+        weight: FloatArray = np.maximum(_FRESH / (self.n[tasks] + _FRESH), 1.0 / longest)
         return weight
 
     def clipped(self, w: FloatArray, tasks: Rows, U: FloatArray, y: FloatArray) -> FloatArray:
@@ -192,7 +194,7 @@ class Learner:
 
     def _remember(self, tasks: Rows, U: FloatArray, e: FloatArray, eta: FloatArray) -> None:
         """Update what residuals and features look like."""
-        total, late = self.total[tasks] + 1.0, self.late(tasks)
+        n, late = self.n[tasks] + 1.0, self.late(tasks)
         squares = (U**2).sum(axis=1)
         power = self.power[tasks] + late * (squares - self.power[tasks])
         self.power[tasks] = np.where(power > 0.0, power, 1.0)
@@ -204,8 +206,10 @@ class Learner:
         self.size[tasks] += late * (e**2 - self.size[tasks])
         if self.loss == "squared":
             scale = np.where(self.scale[tasks] > 0.0, self.scale[tasks], np.abs(e) / _MEDIAN)
-            up = np.where(np.abs(e) > _MEDIAN * scale, 1.0, -1.0)
-            self.scale[tasks] = scale * np.exp(up * np.maximum(1.0 / total, _DRIFT))
+            up = np.where(
+                np.abs(e) > (1.0 + 1e-9) * _MEDIAN * scale, 1.0, -1.0
+            )  # a tie, as at first, is one in any unit
+            self.scale[tasks] = scale * np.exp(up * np.maximum(1.0 / n, _DRIFT))
             curvature = np.ones(len(e))
         else:
             curvature = expit(eta) * expit(-eta)
@@ -213,14 +217,14 @@ class Learner:
         squared = np.minimum(np.abs(e), reach) ** 2
         self.error[tasks] += late * (squared - self.error[tasks])
         self.spread[tasks] += late * (curvature - self.spread[tasks])
-        self.recent[tasks] += np.maximum(1.0 / total, 1.0 / _RECENT) * (squared - self.recent[tasks])
+        self.recent[tasks] += np.maximum(1.0 / n, 1.0 / _RECENT) * (squared - self.recent[tasks])
+        self.usual[tasks] += np.maximum(1.0 / n, 1.0 / _LONG) * (squared - self.usual[tasks])
 
     def _changes(self, tasks: Rows, n: IntArray) -> IntArray:
         every = np.arange(len(self.n))[tasks]
         settled = n > max(4.0 * self.time_constant, 2.0 * _RECENT)
-        changed: IntArray = every[settled & (self.recent[tasks] > _JUMP * self.error[tasks])]
+        changed: IntArray = every[settled & (self.recent[tasks] > _JUMP * self.usual[tasks])]
         self.n[changed] = 0
-        self.error[changed] = self.recent[changed]
         return changed
 
     @property

@@ -1,6 +1,7 @@
 """All tasks of a stream: what they learn alone, the graph that joins them, and what they serve."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,6 +16,7 @@ _WARM = 3.0  # rows for each coefficient before a task takes part in an estimate
 _BETWEEN = 4.0  # time constants between estimates, at most
 _GROWTH = 1.5  # of the rows of a task between estimates, until then
 _LEAST = 20  # rows, in any case
+_NUMBERS = ("eta", "level", "since", "n_estimates")
 _SHIFT = 2.0  # times the coupling strength: estimate now
 
 
@@ -180,3 +182,31 @@ class Network:
             curvature = spread * float(learner.power[ready].mean()) / learner.own.shape[1]
             self.eta = diffusion_strength(self.laplacian, float(learner.noise[ready].mean()), curvature)
         self.level, self.since, self.n_estimates = self.coupling_strength, 0, self.n_estimates + 1
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the tasks have learned, as arrays and numbers."""
+        table, learner = self.adjacency.tocoo(), self.learner
+        numbers = {name: getattr(self, name) for name in ("served", "worth", *_NUMBERS)}
+        learned = {f"learner.{name}": getattr(learner, name) for name in learner.arrays()}
+        edges = {"edges": np.stack(table.coords).astype(np.int64), "edge_weights": table.data}
+        return numbers | learned | edges
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become the network that `state` described.
+
+        Raises
+        ------
+        ValueError
+            The parts do not belong together.
+        """
+        shape, K = self.learner.own.shape[1:], len(state["served"])
+        for name in self.learner.arrays():
+            part = state[f"learner.{name}"]
+            if part.shape not in ((K, *shape), (K,)):
+                raise ValueError(f"{name} of shape {part.shape} for {K} tasks of {shape[0]} coefficients")
+            setattr(self.learner, name, part)
+        for name in ("served", "worth", *_NUMBERS):
+            setattr(self, name, state[name])
+        if self.served.shape != self.learner.own.shape or self.worth.shape != (K,):
+            raise ValueError(f"models of shape {self.served.shape}, own of shape {self.learner.own.shape}")
+        self.adjacency = csr_array((state["edge_weights"], tuple(state["edges"])), shape=(K, K))
