@@ -140,8 +140,12 @@ class Likelihood:
 
 def laplacian_matrix(n_tasks: int, first: IntArray, second: IntArray, weights: FloatArray) -> csr_array:
     """Sparse ``D - A``, ``(K, K)``."""
-    adjacency = adjacency_matrix(n_tasks, first, second, weights)
-    degree = np.asarray(adjacency.sum(axis=1)).ravel()
+    return degree_laplacian(adjacency_matrix(n_tasks, first, second, weights))
+
+
+def degree_laplacian(adjacency: csr_array) -> csr_array:
+    """Sparse ``D - A`` of A, ``(K, K)``."""
+    n_tasks, degree = adjacency.shape[0], np.asarray(adjacency.sum(axis=1)).ravel()
     diagonal = csr_array((degree, (np.arange(n_tasks), np.arange(n_tasks))), shape=(n_tasks, n_tasks))
     return csr_array(diagonal - adjacency)
 

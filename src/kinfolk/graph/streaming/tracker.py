@@ -1,0 +1,400 @@
+"""The estimator of tasks on a graph that is learned from a stream of their rows."""
+
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.special import expit
+from sklearn.base import BaseEstimator
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
+from kinfolk.graph.estimator import given_graph
+from kinfolk.graph.streaming.network import Network
+from kinfolk.scaling import Scaling
+from kinfolk.validation import (
+    Table,
+    check_classes,
+    check_seen,
+    check_table,
+    check_target,
+    check_weights,
+    encode_labels,
+    match_classes,
+    match_labels,
+)
+
+MODES = ("track", "diffusion", "independent", "consensus")
+LOSSES = ("squared", "logistic")
+
+
+def _is_logistic(tracker: "TaskGraphTracker") -> bool:
+    return bool(tracker.loss == "logistic")
+
+
+class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    r"""Tasks that arrive row by row, each learning alone and leaning on the neighbours of a graph learned on the way.
+
+    .. math:: w_k \leftarrow w_k - \mu\, \psi(e)\, u / \max(\|u\|^2, p_k), \qquad
+              X = (I + \operatorname{diag}(s) L)^{-1} W :
+
+    own iterates W move by normalised steps with clipped residuals (`kinfolk.graph.streaming.learner`); the served
+    models X are what the iterates say together with the graph, one step of Jacobi a row
+    (`kinfolk.graph.streaming.served`). Every ``4 M / step`` rows a task L is estimated anew, from running means of the
+    own iterates and the variance s of their errors, by EM: never from models that have already leaned on each other,
+    which would join ever more strongly what is joined.
+
+    Parameters
+    ----------
+    mode : {"track", "diffusion", "independent", "consensus"}, default="track"
+        ``"track"``: as above. ``"diffusion"``: adapt, then combine with the Laplacian (arXiv 2608.26989, algorithm 1),
+        its strength chosen from the graph. ``"independent"``: every task alone. ``"consensus"``: adapt, then average
+        with the neighbours of ``graph`` by Metropolis weights, or with all tasks.
+    loss : {"squared", "logistic"}, default="squared"
+        Logistic: targets 0 and 1; then `predict_proba` is there.
+    step : float in (0, 1], default=0.2
+        :math:`\mu`, relative to the largest step that overshoots no row: larger forgets faster and is noisier. A task
+        forgets its start in ``M / step`` rows, M the number of coefficients.
+    graph : DataFrame, or (T, T) array, optional
+        Known non-negative symmetric weights between tasks, by label (an array: in the order of the sorted labels, all
+        tasks being in the first call). Only their common strength is learned.
+    n_neighbors : int, default=12
+        Candidates of each task for edges.
+    task : str, int or None, default=None
+        The column of X that says which task a row belongs to. None: one task.
+    fit_intercept : bool, default=True
+        Each task has its own intercept, which leans on nobody.
+    standardize : bool, default=True
+        Features in units of their standard deviation over the rows of the first call (the target, too, for the squared
+        loss): let these be typical ones.
+    unseen : {"raise", "population"}, default="raise"
+        What `predict` does with a task that it has not seen: an error that names it, or the mean of all tasks' models.
+
+    Attributes
+    ----------
+    tasks_ : (T,) array
+        Task labels, in the order in which they came; those of one call sorted.
+    coef_, intercept_ : (T, d) and (T,) arrays
+        The served models, in the user's units.
+    own_coef_ : (T, d) array
+        What each task has learned alone.
+    n_rows_ : (T,) array
+        Rows seen.
+    graph_, laplacian_ : (T, T) sparse arrays
+        Weights between tasks and ``D - A``, in inverse squared units of the standardised coefficients; empty before the
+        first estimate.
+    n_estimates_ : int
+        How often the graph was estimated.
+    changes_ : DataFrame
+        ``task`` and ``row`` (of its own rows) where the residuals of a task jumped and its running mean was restarted.
+    coupling_strength_ : float
+        :math:`\kappa = s \operatorname{tr}(L) / T`: below 0.1 independent learners are already enough.
+    feature_names_, n_features_in_
+        Features, without the task column; columns of X.
+
+    Notes
+    -----
+    Residuals beyond 2.5 robust standard deviations count as that (squared loss), and differences between neighbours
+    beyond five times their median as that: outliers and one task gone astray move nobody far. Memory is ``O(T M)``,
+    and ``O(T^2)`` for a moment when the graph is estimated.
+
+    Model: Wan and Vlaski, arXiv 2510.10570 and 2608.26989. The filter in place of diffusion is kinfolk's: it is stable
+    for any scale of L, and better where L is right (`kinfolk reproduce task-graph`).
+
+    Examples
+    --------
+    >>> from kinfolk.datasets import make_clustered_tasks
+    >>> from kinfolk.graph import TaskGraphTracker
+    >>> tasks = make_clustered_tasks(3, n_tasks=12, n_samples=400, n_features=5, random_state=0)
+    >>> order = tasks.X.groupby("task").cumcount().argsort(kind="stable")  # rows of all tasks in turns
+    >>> X, y = tasks.X.iloc[order], tasks.y[order]
+    >>> tracker = TaskGraphTracker(task="task")
+    >>> for begin in range(0, len(X), 240):
+    ...     tracker = tracker.partial_fit(X[begin : begin + 240], y[begin : begin + 240])
+    >>> near = tracker.neighbors(4)
+    >>> bool((tasks.clusters[near.index[:3]] == tasks.clusters[4]).all())
+    True
+    """
+
+    tasks_: LabelArray
+    classes_: LabelArray
+    _scaling: Scaling
+    _network: Network
+    _changes: list[tuple[Any, int]]
+    _task_position: int | None
+
+    def __init__(
+        self,
+        mode: str = "track",
+        *,
+        loss: str = "squared",
+        step: float = 0.2,
+        graph: Any = None,
+        n_neighbors: int = 12,
+        task: str | int | None = None,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        unseen: str = "raise",
+    ) -> None:
+        self.mode = mode
+        self.loss = loss
+        self.step = step
+        self.graph = graph
+        self.n_neighbors = n_neighbors
+        self.task = task
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.unseen = unseen
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Forget everything and learn the rows once, in their order.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in partial_fit
+        """
+        if hasattr(self, "tasks_"):
+            del self.tasks_
+        return self.partial_fit(X, y, sample_weight)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn more rows, of known and of new tasks.
+
+        Parameters
+        ----------
+        X : DataFrame (pandas, polars, ...) or array, (n, d) or with the task column (n, d + 1)
+            Rows in the order in which they came; those of different tasks may stand in any order.
+        y : (n,)
+            Numbers, or two classes (``loss="logistic"``), both in the first call.
+        sample_weight : (n,) array, optional
+            Factors of the rows' steps, up to the largest step that does not overshoot; rows of weight 0 are left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            Data or parameters cannot be used; the model is then as it was.
+        """
+        self._check_parameters()
+        first = not hasattr(self, "tasks_")
+        table = check_table(X, task=self.task, task_position=None if first else self._task_position)
+        validate_data(self, X=X, skip_check_array=True, reset=first)
+        weights = check_weights(sample_weight, n_rows=len(table.features))
+        used = np.ones(len(table.features), dtype=bool) if weights is None else weights > 0
+        target, classes = self._read_target(y, used, first)
+        labels = np.zeros(len(target), dtype=np.int64) if table.labels is None else table.labels
+        tasks = encode_labels(labels[used])[0]
+        if not first:
+            known = self.tasks_
+            if (known.dtype == object) != (tasks.dtype == object):
+                check_seen(labels[used], known, remedy="Give labels of the same kind in every call.")
+            tasks = np.concatenate((known, tasks[match_labels(tasks, known) < 0]))
+        given = None if self.graph is None else csr_array(given_graph(self.graph, tasks))
+        if first:
+            self._begin(table, target[used], None if weights is None else weights[used])
+            self.classes_ = classes
+        n_new = len(tasks) - self._network.n_tasks
+        self.tasks_ = tasks
+        self._network.join(n_new, given)
+        rows = self._rows(table.features[used])
+        goal = target[used] if self._is_logistic else self._scaling.target(target[used])
+        codes = match_labels(labels[used], tasks)
+        found = self._network.learn(codes, rows, goal, None if weights is None else weights[used])
+        self._changes += [(tasks[task], row) for task, row in found]
+        return self
+
+    @property
+    def _is_logistic(self) -> bool:
+        return bool(self.loss == "logistic")
+
+    def _read_target(self, y: Any, used: Any, first: bool) -> tuple[FloatArray, LabelArray]:
+        if not self._is_logistic:
+            return check_target(y, n_rows=len(used), allow_2d=False, allow_missing=False), np.zeros(0)
+        if not first:
+            return match_classes(y, self.classes_, n_rows=len(used)), self.classes_
+        classes, target = check_classes(y, n_rows=len(used), used=used)
+        if len(classes) != 2:
+            raise InputError(
+                f"loss='logistic' is for two classes; y holds {len(classes)}: {list(map(str, classes[:5]))}. "
+                "Learn one class against the others, or use SharedRepresentationClassifier on all rows at once."
+            )
+        return target, classes
+
+    def _begin(self, table: Table, target: FloatArray, weights: FloatArray | None) -> None:
+        scaling = Scaling.fit(table.features, target, weights, standardize=self.standardize)
+        if not self.standardize or self._is_logistic:
+            scaling = replace(scaling, y_center=0.0, y_scale=1.0)
+        if not self.standardize:
+            scaling = replace(scaling, x_center=np.zeros_like(scaling.x_center))
+        self._scaling, self._changes = scaling, []
+        self._task_position, self.feature_names_ = table.task_position, list(table.feature_names)
+        self._network = Network.start(
+            table.features.shape[1] + self.fit_intercept,
+            mode=self.mode,
+            loss=self.loss,
+            step=float(self.step),
+            first=int(self.fit_intercept),
+            n_neighbors=int(self.n_neighbors),
+        )
+
+    def _rows(self, features: FloatArray) -> FloatArray:
+        scaled = self._scaling.features(features)
+        if not self.fit_intercept:
+            return scaled
+        return np.concatenate((np.ones((len(scaled), 1)), scaled), axis=1)
+
+    def _linear(self, X: Any) -> FloatArray:
+        """Linear predictor of every row, in the target's units (log-odds for the logistic loss)."""
+        check_is_fitted(self, "tasks_")
+        table = check_table(X, task=self.task, task_position=self._task_position)
+        validate_data(self, X=X, skip_check_array=True, reset=False)
+        labels = np.zeros(len(table.features), dtype=np.int64) if table.labels is None else table.labels
+        if self.unseen == "population":
+            codes = match_labels(labels, self.tasks_)
+        else:
+            remedy = "Use unseen='population' for the mean of all tasks, or partial_fit(X, y) to learn them."
+            codes = check_seen(labels, self.tasks_, remedy=remedy)
+        models = self._network.models
+        models = np.concatenate((models, models.mean(axis=0, keepdims=True)))[codes]  # the last one: population
+        eta = (self._rows(table.features) * models).sum(axis=1)
+        linear: FloatArray = self._scaling.y_center + self._scaling.y_scale * eta
+        return linear
+
+    def predict(self, X: Any) -> Any:
+        """Predict with the served model of each row's task: numbers, or classes for the logistic loss.
+
+        Parameters
+        ----------
+        X : as in partial_fit
+
+        Returns
+        -------
+        (n,) array
+
+        Raises
+        ------
+        UnseenTaskError
+            A row belongs to a task that is not in ``tasks_``, and ``unseen="raise"``.
+        """
+        eta = self._linear(X)
+        return self.classes_[(eta > 0.0).astype(np.int64)] if self._is_logistic else eta
+
+    @available_if(_is_logistic)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Probability of each class, ``(n, 2)``, for the logistic loss.
+
+        Parameters
+        ----------
+        X : as in partial_fit
+        """
+        eta = self._linear(X)
+        return np.column_stack((expit(-eta), expit(eta)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2, or the share of rows whose class is predicted (logistic loss).
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in partial_fit
+        """
+        measure = accuracy_score if self._is_logistic else r2_score
+        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+
+    def neighbors(self, task: Any) -> "pd.Series[float]":
+        """The tasks that a task is joined to, strongest first.
+
+        Parameters
+        ----------
+        task : label
+            One of ``tasks_``.
+
+        Raises
+        ------
+        InputError
+            The task is not known.
+        """
+        check_is_fitted(self, "tasks_")
+        place = np.flatnonzero(self.tasks_ == task)
+        if len(place) != 1:
+            raise InputError(f"neighbors knows the {len(self.tasks_)} tasks of tasks_; {task!r} is not one of them.")
+        row = self.graph_[[int(place[0])]].tocoo()
+        found = pd.Series(row.data, index=self.tasks_[row.coords[1]], name="weight", dtype=float)
+        return found.sort_values(ascending=False, kind="stable")
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Served coefficients."""
+        return self._in_units(self._learned.models)[0]
+
+    @property
+    def intercept_(self) -> FloatArray:
+        """Intercepts."""
+        return self._in_units(self._learned.models)[1]
+
+    @property
+    def own_coef_(self) -> FloatArray:
+        """Coefficients learned alone."""
+        return self._in_units(self._learned.learner.own)[0]
+
+    @property
+    def n_rows_(self) -> IntArray:
+        """Rows of each task."""
+        return self._learned.learner.total.copy()
+
+    @property
+    def graph_(self) -> csr_array:
+        """Weights between tasks."""
+        return self._learned.adjacency
+
+    @property
+    def laplacian_(self) -> csr_array:
+        """Laplacian of the graph."""
+        return self._learned.laplacian
+
+    @property
+    def n_estimates_(self) -> int:
+        """Estimates of the graph."""
+        return self._learned.n_estimates
+
+    @property
+    def coupling_strength_(self) -> float:
+        """Noise of a lone task times the mean degree."""
+        return self._learned.coupling_strength
+
+    @property
+    def changes_(self) -> pd.DataFrame:
+        """Changes that were noticed."""
+        check_is_fitted(self, "tasks_")
+        return pd.DataFrame(self._changes, columns=["task", "row"])
+
+    @property
+    def _learned(self) -> Network:
+        check_is_fitted(self, "tasks_")
+        return self._network
+
+    def _in_units(self, models: FloatArray) -> tuple[FloatArray, FloatArray]:
+        first = self._network.first
+        intercept = models[:, 0] if first else np.zeros(len(models))
+        return self._scaling.coefficients(models[:, first:], intercept)
+
+    def _check_parameters(self) -> None:
+        if self.mode not in MODES:
+            raise InputError(f"mode must be one of {', '.join(map(repr, MODES))}; got {self.mode!r}.")
+        if self.loss not in LOSSES:
+            raise InputError(f"loss must be 'squared' or 'logistic'; got {self.loss!r}.")
+        number = isinstance(self.step, Real) and not isinstance(self.step, bool)
+        if not (number and 0.0 < float(self.step) <= 1.0):
+            raise InputError(f"step must be a number above 0 and up to 1; got {self.step!r}.")
+        if isinstance(self.n_neighbors, bool) or not isinstance(self.n_neighbors, Integral) or self.n_neighbors < 1:
+            raise InputError(f"n_neighbors must be a whole number >= 1; got {self.n_neighbors!r}.")
+        if self.unseen not in ("raise", "population"):
+            raise InputError(f"unseen must be 'raise' or 'population'; got {self.unseen!r}.")
