@@ -11,7 +11,7 @@ import pytest
 from browser import chromium, look
 
 import kinfolk
-from kinfolk import Comparison, PartialPoolingRegressor, TaskGraphRegressor
+from kinfolk import Comparison, PartialPoolingRegressor, TaskGraphRegressor, TaskGraphTracker
 from kinfolk.datasets import make_clustered_tasks
 from kinfolk.report import graph_plots, summarize, to_html, write_report
 
@@ -139,6 +139,7 @@ def test_a_method_is_known_by_its_graph_and_one_without_is_left_out():
         "relationship": TaskGraphRegressor("mtrl"),
         "given": TaskGraphRegressor(graph=np.ones((9, 9)) - np.eye(9)),
         "held out": TaskGraphRegressor(),
+        "stream": TaskGraphTracker(task="task"),  # has a graph, and no posterior
     }
     found = summarize(clustered(9, methods=methods, cv=2))
     graphs = {graph["method"]: graph for graph in found["graphs"]}

@@ -10,6 +10,7 @@ from kinfolk._typing import FloatArray
 from kinfolk.diagnostics import Helpers, helpers
 from kinfolk.selection import Comparison
 
+SHOWS = ("graph_", "neighbors", "pull_", "shrinkage_scores_", "coupling_advice_")  # what a graph method shows
 _HELPERS = 3  # of each task, named
 
 
@@ -25,7 +26,7 @@ def summarize_graphs(comparison: Comparison, refit: Callable[[str], Any]) -> lis
     Returns
     -------
     list of dict
-        One a method whose class has ``graph_`` and ``neighbors``, in the order of the comparison:
+        One a method whose class has what ``SHOWS`` names, in the order of the comparison:
 
         - ``method``; ``worth``: what it was worth, in a sentence, and ``helps``: whether that is anything;
           ``edges_worth``: what the edges were worth, or why there are none; ``advice``: its ``coupling_advice_``.
@@ -38,7 +39,7 @@ def summarize_graphs(comparison: Comparison, refit: Callable[[str], Any]) -> lis
     for record in comparison.methods.to_dict("records"):
         name = str(record["method"])
         kind = type(comparison.estimators[name])
-        if hasattr(kind, "graph_") and hasattr(kind, "neighbors"):
+        if all(hasattr(kind, shown) for shown in SHOWS):
             fitted = refit(name)
             if hasattr(fitted, "graph_"):  # methods without one say so by an AttributeError
                 found.append(_summary(comparison, record, fitted))
@@ -65,7 +66,10 @@ def _summary(comparison: Comparison, record: dict[Any, Any], fitted: Any) -> dic
 
 
 def information(fitted: Any) -> FloatArray:
-    """Eigenvalues ``(T, d)`` of what each task's rows say of its coefficients, in the units of the graph's weights."""
+    """Eigenvalues ``(T, d)`` of what each task's rows say of its coefficients, in the units of the graph's weights.
+
+    From the joint posterior of a fresh fit (`kinfolk.graph.posterior.JointPosterior`); a model file does not keep it.
+    """
     posterior = fitted.result_.posterior
     values = posterior.blocks.factor.values / posterior.noise_variance[:, None]
     return np.pad(values, ((0, 0), (0, posterior.blocks.d - values.shape[1])))
