@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from kinfolk.report.canvas import ALONE, BAD, FAINT, GOOD, INK, short, style, svg
 
@@ -94,9 +94,14 @@ def shrinkage(model: dict[str, Any]) -> str:
 def _places(axes: Axes, n_rows: list[int]) -> list[int]:
     """Where tasks stand on the horizontal axis: at their number of rows, or side by side when all have as many."""
     if len(set(n_rows)) > 1:
-        axes.set_xscale("log")
         axes.set_xlabel("rows of the task")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if max(n_rows) > 8 * min(n_rows):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+            axes.xaxis.set_minor_formatter("")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         return n_rows
     axes.set_xlabel("tasks in order")
     return list(range(1, len(n_rows) + 1))
