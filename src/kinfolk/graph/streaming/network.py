@@ -12,11 +12,12 @@ from kinfolk.graph.streaming.learner import Learner, Rows
 from kinfolk.graph.streaming.relearn import empty, relearned, rescaled, strength
 from kinfolk.graph.streaming.served import combine, diffusion_strength, metropolis, track
 
-_WARM = 3.0  # rows for each coefficient before a task takes part in an estimate
+_WARM = 1.5  # rows for each coefficient before a task takes part in an estimate
 _BETWEEN = 4.0  # time constants between estimates, at most
+_MORE = 1.25  # times the tasks that took part in the last estimate: estimate now
 _GROWTH = 1.5  # of the rows of a task between estimates, until then
-_LEAST = 20  # rows, in any case
-_NUMBERS = ("eta", "level", "since", "n_estimates")
+_LEAST = 10  # rows, in any case
+_NUMBERS = ("eta", "level", "since", "n_estimates", "n_ready")
 _SHIFT = 2.0  # times the coupling strength: estimate now
 
 
@@ -46,6 +47,8 @@ class Network:
     since : int
         Rows since then.
     n_estimates : int
+    n_ready : int
+        Tasks that took part in the last one.
     """
 
     mode: str
@@ -60,6 +63,7 @@ class Network:
     level: float = 0.0
     since: int = 0
     n_estimates: int = 0
+    n_ready: int = 0
 
     @classmethod
     def start(cls, n_features: int, *, mode: str, loss: str, step: float, first: int, n_neighbors: int) -> "Network":
@@ -162,10 +166,11 @@ class Network:
             and rest >= learner.time_constant
             and not 1.0 / _SHIFT < self.coupling_strength / max(self.level, 1e-300) < _SHIFT
         )
-        soon = (1.0 - 1.0 / _GROWTH) * float(learner.n.mean())
-        if rest < min(soon, _BETWEEN * learner.time_constant) and not shifted:
-            return
         ready = np.flatnonzero(learner.n >= max(_WARM * learner.own.shape[1], _LEAST))
+        more = len(ready) >= _MORE * max(self.n_ready, 1)
+        soon = (1.0 - 1.0 / _GROWTH) * float(learner.n.mean())
+        if rest < min(soon, _BETWEEN * learner.time_constant) and not shifted and not more:
+            return
         if len(ready) > 1:
             self.estimate(ready)
 
@@ -181,7 +186,8 @@ class Network:
             spread = float(learner.spread[ready].mean()) if learner.loss == "logistic" else 1.0
             curvature = spread * float(learner.power[ready].mean()) / learner.own.shape[1]
             self.eta = diffusion_strength(self.laplacian, float(learner.noise[ready].mean()), curvature)
-        self.level, self.since, self.n_estimates = self.coupling_strength, 0, self.n_estimates + 1
+        self.level, self.since = self.coupling_strength, 0
+        self.n_estimates, self.n_ready = self.n_estimates + 1, len(ready)
 
     def state(self) -> dict[str, Any]:
         """Everything that the tasks have learned, as arrays and numbers."""
