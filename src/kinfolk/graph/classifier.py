@@ -35,15 +35,19 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     graph : (T, T) array, sparse array or DataFrame, optional
         Known non-negative symmetric weights between tasks, in the order of the sorted labels (a DataFrame: by its
         labels). Then only their common strength and the pull are learned.
+    covariance : {"auto", "scalar", "diagonal", "full"}, default="auto"
+        Whether all coefficients vary alike (``"scalar"``), each by its own measure, or together: then the model holds
+        in units of the features in which they do vary alike (`kinfolk.graph.features`). ``"auto"``: the richer form
+        where it lowers the log-loss of held-out rows by a standard error; ``"scalar"`` with a given graph.
     n_neighbors : int, default=12
         Candidates: each task's nearest ones in the fit without a graph, and what joins them all.
     shrinkage : "auto" or float in [0, 1], default="auto"
         Share of the mean distance in every distance between tasks: 0 the graph of the likelihood, 1 no graph.
         ``"auto"``: of 1, 0.8, 0.5, ``5 / (5 + d)`` and a quarter of that, the one with the smallest log-loss on
-        held-out rows: as many quarters of each task's rows as make 2,000. These rows also choose the width of the prior
+        held-out rows: as many quarters of each task's rows as make 1,500. These rows also choose the width of the prior
         (``inflation_``), and between probabilities averaged over the posterior (those of a given shrinkage) and those
         at its mode. With a given graph a number keeps the width of the evidence.
-    n_probes : int, default=6
+    n_probes : int, default=32
         Draws that stand for the posterior covariance in EM, where ``T d > 200``.
     max_iter : int, default=200
         Most turns of EM.
@@ -101,9 +105,10 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
         self,
         *,
         graph: Any = None,
+        covariance: str = "auto",
         n_neighbors: int = 12,
         shrinkage: str | float = "auto",
-        n_probes: int = 6,
+        n_probes: int = 32,
         max_iter: int = 200,
         tol: float = 1e-2,
         task: str | int | None = None,
@@ -112,6 +117,7 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
         random_state: Any = 0,
     ) -> None:
         self.graph = graph
+        self.covariance = covariance
         self.n_neighbors = n_neighbors
         self.shrinkage = shrinkage
         self.n_probes = n_probes
@@ -164,6 +170,7 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
         return by_logistic_graph(
             data,
             graph=None if self.graph is None else given_graph(self.graph, self.tasks_),
+            covariance=self.covariance,
             n_neighbors=self.n_neighbors,
             shrinkage=None if isinstance(self.shrinkage, str) else float(self.shrinkage),
             n_probes=self.n_probes,

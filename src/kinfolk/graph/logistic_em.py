@@ -7,14 +7,14 @@ import numpy as np
 from kinfolk._typing import FloatArray
 from kinfolk.graph.candidates import Points, nearest_pairs
 from kinfolk.graph.coupled import Coupling, Expectation, covariances
-from kinfolk.graph.em import Study, first_weights, learn
+from kinfolk.graph.em import Study, first_weights, learn, move
 from kinfolk.graph.likelihood import Weights
 from kinfolk.graph.logistic import Mode, Working, find_mode, mean_regularised_logistic
 from kinfolk.graph.mean_regularised import MeanRegularised
 from kinfolk.tasks import TaskData
 
+_DENSE = 400  # coefficients up to which the E-step is exact
 _INNER = 5  # turns of EM at one mode
-_DRAWS = 64  # for the covariances of many tasks
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class LogisticFit:
     weights : Weights
     mode : Mode
     expectation : Expectation
+        Of EM, from which another one may start.
     n_iter : int
         Turns of EM.
     moves : tuple of float
@@ -48,16 +49,15 @@ class LogisticFit:
         """The prior precision."""
         return self.study.coupling(self.weights)
 
-    def inflated(self, data: TaskData, factor: float) -> "LogisticFit":
+    def inflated(self, data: TaskData, factor: float, *, tol: float = 1e-8) -> "LogisticFit":
         """The same with the variance of the tasks about each other and their mean ``factor`` times as large."""
         if factor == 1.0:
             return self
         study = replace(self.study, base=replace(self.study.base, own=factor * self.study.base.own))
         weights = Weights(self.weights.edges / factor, self.weights.population / factor)
-        mode = find_mode(data, study.coupling(weights), study.base, self.mode)
+        mode = find_mode(data, study.coupling(weights), study.base, self.mode, tol=tol)
         study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
-        expectation = study.expect(weights, self.expectation)
-        return replace(self, study=study, weights=weights, mode=mode, expectation=expectation)
+        return replace(self, study=study, weights=weights, mode=mode)
 
 
 def first_study(data: TaskData, n_neighbors: int, *, n_probes: int) -> tuple[Study, Mode]:
@@ -65,7 +65,7 @@ def first_study(data: TaskData, n_neighbors: int, *, n_probes: int) -> tuple[Stu
     base, mode = mean_regularised_logistic(data)
     none = np.zeros(0, dtype=np.int64)
     first, second = nearest_pairs(Points(mode.slopes), n_neighbors) if data.n_tasks > 1 else (none, none)
-    return Study(Working.at(data, mode.eta, base).blocks, base, first, second, n_probes=n_probes), mode
+    return Study(Working.at(data, mode.eta, base).blocks, base, first, second, n_probes=n_probes, dense=_DENSE), mode
 
 
 def alone(data: TaskData, study: Study, mode: Mode) -> LogisticFit:
@@ -115,8 +115,7 @@ def learn_logistic(
         weights, last = fit.weights, fit.expectation
         before, mode = mode, find_mode(data, study.coupling(weights), study.base, mode, tol=0.01 * tol)
         study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
-        centred = mode.slopes - mode.slopes.mean(axis=0)
-        moves.append(float(np.linalg.norm(mode.slopes - before.slopes) / max(np.linalg.norm(centred), 1e-300)))
+        moves.append(move(before.slopes, mode.slopes))
         settled = moves[-1] <= tol
         if settled or turns >= max_iter:
             break
@@ -129,10 +128,18 @@ def learn_logistic(
     return LogisticFit(study, weights, mode, last, turns, tuple(moves), settled)
 
 
-def joint_covariances(data: TaskData, fit: LogisticFit) -> FloatArray:
-    """Posterior covariances ``(T, D, D)`` of every task's intercept and slopes at the mode."""
+def joint_covariances(data: TaskData, fit: LogisticFit, *, n_draws: int = 64) -> FloatArray:
+    """Posterior covariances ``(T, D, D)`` of every task's intercept and slopes at the mode.
+
+    Parameters
+    ----------
+    data : TaskData
+    fit : LogisticFit
+    n_draws : int
+        Of which they are made where there are too many coefficients for one matrix.
+    """
     working = Working.at(data, fit.mode.eta, fit.study.base)
-    slopes = covariances(working.blocks, fit.coupling, n_draws=_DRAWS, seed=0)
+    slopes = covariances(working.blocks, fit.coupling, n_draws=n_draws, seed=0)
     return with_intercepts(slopes, working, fit.study.base)
 
 
