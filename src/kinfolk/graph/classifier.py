@@ -1,15 +1,19 @@
 """The classifier of tasks on a graph that is learned with them."""
 
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from kinfolk.base import TaskClassifier
+from kinfolk.base.laplace import laplace_posterior
 from kinfolk.exceptions import InputError
 from kinfolk.graph.attributes import GraphAttributes, detail
 from kinfolk.graph.logistic_solve import by_logistic_graph
+from kinfolk.graph.newcomers import joined, logistic_newcomers
 from kinfolk.graph.parameters import check_parameters, given_graph
 from kinfolk.result import FitResult
 from kinfolk.tasks import TaskData
@@ -85,7 +89,8 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     -----
     Graph model of arXiv 2510.10570 and arXiv 2608.26989; EM, shrinkage, pull and the logistic form are kinfolk's.
     Posterior covariances are those of the joint posterior given the weights, exact where ``T d <= 1600``, else from 64
-    draws (`kinfolk.graph.coupled.covariances`). `adapt` gives new tasks their posterior under the population.
+    draws (`kinfolk.graph.coupled.covariances`). `adapt` finds the neighbours of new tasks
+    (`kinfolk.graph.newcomers`) and leaves known tasks as they are.
 
     Examples
     --------
@@ -161,6 +166,42 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
             classes = self.classes_.tolist()
             raise InputError(f"Each class has a graph: label must be one of {classes}; got {label!r}.")
         return self._neighbors(task, self.result_[int(place[0])])
+
+    def adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn new tasks from their few rows, leaving known tasks as they are.
+
+        A new task's neighbours are found from its rows (`kinfolk.graph.newcomers`); as far as these say nothing, it is
+        like the population. For a class without edges it has its posterior under the population.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+            Rows of new tasks only, of classes that the model knows; a new task may lack classes.
+
+        Returns
+        -------
+        estimator
+            A copy that also knows the new tasks and their edges.
+
+        Raises
+        ------
+        InputError
+            A task is known already, a class is not, or the model has no task column.
+        """
+        labels, data = self._new_tasks(X, sample_weight, partial(self._known_classes, y))
+        new, order = self._joined_by(labels)
+        results = []
+        for c, result in zip(self._positive(), self._results, strict=True):
+            positive, posterior = replace(data, y=(data.y == c).astype(float)), result.posterior
+            if detail(result, "edges").shape[1]:
+                found = logistic_newcomers(posterior, positive, result.details.get("feature_root"))
+                details = joined(result.details, found, self.tasks_, new.tasks_)
+                result, learned = replace(result, details=details), found.posterior
+            else:
+                learned = laplace_posterior(posterior.prior, positive)
+            results.append(replace(result, posterior=posterior.extend(learned).take(order)))
+        new._publish(results, self._scaling)
+        return new
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

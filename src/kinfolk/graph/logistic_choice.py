@@ -5,6 +5,7 @@ for a looser one than it is: the evidence gives the prior's shape, held-out rows
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from kinfolk._typing import FloatArray
 from kinfolk.base.laplace import averaged, linear_predictor
 from kinfolk.graph.features import feature_root, forms
 from kinfolk.graph.laplacian import default_shrinkage
-from kinfolk.graph.logistic import Working, mean_regularised_logistic
+from kinfolk.graph.logistic import Start, Working, mean_regularised_logistic
 from kinfolk.graph.logistic_em import LogisticFit, alone, first_study, joint_covariances, learn_logistic
 from kinfolk.graph.shrinkage import GRID
 from kinfolk.tasks import TaskData
@@ -54,11 +55,9 @@ class Choice:
     averaging: bool = True
 
 
-def units(data: TaskData, form: str) -> FloatArray:
-    """R, ``(d, d)``: coefficients are R times ones that vary alike (`kinfolk.graph.features`), learned at the mode."""
-    if form == "scalar":
-        return np.eye(data.n_features)
-    base, mode = mean_regularised_logistic(data)
+def units(data: TaskData, start: Start, form: str) -> FloatArray:
+    """R, ``(d, d)``: coefficients are R times ones that vary alike (`kinfolk.graph.features`), learned at a mode."""
+    base, mode = start
     return feature_root(Working.at(data, mode.eta, base).blocks.moments, base, form)
 
 
@@ -67,10 +66,15 @@ class _Fold:
     train: TaskData
     test: TaskData
 
+    @cached_property
+    def start(self) -> Start:
+        """The training rows without a graph."""
+        return mean_regularised_logistic(self.train)
+
     def turned(self, form: str) -> "_Fold":
         if form == "scalar":
             return self
-        root = units(self.train, form)
+        root = units(self.train, self.start, form)
         return _Fold(replace(self.train, X=self.train.X @ root), replace(self.test, X=self.test.X @ root))
 
     def losses(self, fit: LogisticFit) -> FloatArray:
@@ -158,7 +162,7 @@ def _walk(
     n_probes: int,
 ) -> tuple[Choice, FloatArray]:
     """The choice for one form, in whose units the folds are, and its losses."""
-    paths = [_path(part.train, candidates, n_neighbors, given, n_probes) for part in folds]
+    paths = [_path(part, candidates, n_neighbors, given, n_probes) for part in folds]
     fits = list(zip(*paths, strict=True))  # of all folds, candidate by candidate
     found = [_tested(folds, each) for each in fits]
     total = float(sum(part.weights.sum() for part in folds))
@@ -186,7 +190,7 @@ def _form(folds: list[_Fold], tried: tuple[str, ...]) -> tuple[str, list[_Fold],
 
 
 def _without_graph(folds: list[_Fold]) -> tuple[LogisticFit, ...]:
-    return tuple(alone(part.train, *first_study(part.train, 1, n_probes=1)) for part in folds)
+    return tuple(alone(part.train, first_study(part.train, part.start, 1, n_probes=1), part.start[1]) for part in folds)
 
 
 def _widened(folds: list[_Fold], fits: tuple[LogisticFit, ...], losses: FloatArray) -> tuple[FloatArray, float]:
@@ -210,19 +214,19 @@ def _lower(one: FloatArray, other: FloatArray) -> bool:
 
 
 def _path(
-    train: TaskData, candidates: list[float], n_neighbors: int, given: FloatArray | None, n_probes: int
+    fold: _Fold, candidates: list[float], n_neighbors: int, given: FloatArray | None, n_probes: int
 ) -> list[LogisticFit]:
-    """A fit for each candidate, each started from the one before."""
-    study, mode = first_study(train, n_neighbors, n_probes=n_probes)
+    """A fit of the training rows for each candidate, each started from the one before."""
+    study, mode = first_study(fold.train, fold.start, n_neighbors, n_probes=n_probes), fold.start[1]
     study = study if given is None else study.on(given)
     fits: list[LogisticFit] = []
     last: LogisticFit | None = None
     for alpha in candidates:
         if alpha >= 1.0:
-            fits.append(alone(train, study, mode))
+            fits.append(alone(fold.train, study, mode))
             continue
         at = mode if last is None else last.mode
-        last = learn_logistic(train, study, at, alpha, max_iter=_TURNS, tol=1e-2, start=last, finish=False)
+        last = learn_logistic(fold.train, study, at, alpha, max_iter=_TURNS, tol=1e-2, start=last, finish=False)
         fits.append(last)
     return fits
 

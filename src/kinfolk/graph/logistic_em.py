@@ -9,7 +9,7 @@ from kinfolk.graph.candidates import Points, nearest_pairs
 from kinfolk.graph.coupled import Coupling, Expectation, covariances
 from kinfolk.graph.em import Study, first_weights, learn, move
 from kinfolk.graph.likelihood import Weights
-from kinfolk.graph.logistic import Mode, Working, find_mode, mean_regularised_logistic
+from kinfolk.graph.logistic import Mode, Start, Working, find_mode
 from kinfolk.graph.mean_regularised import MeanRegularised
 from kinfolk.tasks import TaskData
 
@@ -60,12 +60,13 @@ class LogisticFit:
         return replace(self, study=study, weights=weights, mode=mode)
 
 
-def first_study(data: TaskData, n_neighbors: int, *, n_probes: int) -> tuple[Study, Mode]:
-    """Without a graph; candidates are the nearest tasks of that fit."""
-    base, mode = mean_regularised_logistic(data)
+def first_study(data: TaskData, start: Start, n_neighbors: int, *, n_probes: int) -> Study:
+    """Candidates are the nearest tasks of the fit without a graph, where the study starts."""
+    base, mode = start
     none = np.zeros(0, dtype=np.int64)
     first, second = nearest_pairs(Points(mode.slopes), n_neighbors) if data.n_tasks > 1 else (none, none)
-    return Study(Working.at(data, mode.eta, base).blocks, base, first, second, n_probes=n_probes, dense=_DENSE), mode
+    blocks = Working.at(data, mode.eta, base).blocks
+    return Study(blocks, base, first, second, n_probes=n_probes, dense=_DENSE)
 
 
 def alone(data: TaskData, study: Study, mode: Mode) -> LogisticFit:

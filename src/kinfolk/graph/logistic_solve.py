@@ -8,7 +8,7 @@ import numpy as np
 from kinfolk._typing import FloatArray
 from kinfolk.graph.candidates import Points, nearest_pairs
 from kinfolk.graph.em import level
-from kinfolk.graph.logistic import working_moments
+from kinfolk.graph.logistic import mean_regularised_logistic, working_moments
 from kinfolk.graph.logistic_choice import Choice, choose_logistic, units
 from kinfolk.graph.logistic_em import (
     LogisticFit,
@@ -62,9 +62,12 @@ def by_logistic_graph(
         choice = replace(choice, alpha=0.0)
     if data.n_tasks > 2 and (shrinkage is None or form == "auto"):
         choice = choose_logistic(data, form, shrinkage, n_neighbors, given=graph, seed=seed, n_probes=n_probes)
-    alpha, root = choice.alpha, units(data, choice.form)
-    data = replace(data, X=data.X @ root)
-    study, mode = first_study(data, n_neighbors, n_probes=n_probes)
+    alpha, start, root = choice.alpha, mean_regularised_logistic(data), None
+    if choice.form != "scalar" and data.n_tasks > 1:
+        root = units(data, start, choice.form)
+        data = replace(data, X=data.X @ root)
+        start = mean_regularised_logistic(data)
+    study, mode = first_study(data, start, n_neighbors, n_probes=n_probes), start[1]
     if graph is not None:
         study = study.on(graph)
     if alpha < 1.0 and len(study.first):
@@ -78,7 +81,7 @@ def by_logistic_graph(
     fit = fit.inflated(data, choice.inflation)
     used = np.flatnonzero(fit.weights.edges > 0.0)
     return FitResult(
-        _posterior(data, fit, None if choice.form == "scalar" else root, joined=bool(len(used))),
+        _posterior(data, fit, root, joined=bool(len(used))),
         Status.CONVERGED if fit.settled else Status.MAX_ITER,
         fit.n_iter,
         study.base.value,
@@ -93,7 +96,7 @@ def by_logistic_graph(
             "averaging": np.array([float(choice.averaging)]),
             "inflation": np.array([choice.inflation]),
         }
-        | ({} if choice.form == "scalar" else {"feature_root": root}),
+        | ({} if root is None else {"feature_root": root}),
     )
 
 
