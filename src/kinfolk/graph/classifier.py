@@ -56,7 +56,8 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     max_iter : int, default=200
         Most turns of EM.
     tol : float, default=1e-2
-        EM ends when the slopes move by less than this from mode to mode, relative to their spread about the mean.
+        EM ends when a turn moves the slopes by less than this, relative to their spread about the mean, or the log-odds
+        of the rows.
     task, standardize, unseen
         See `TaskClassifier`.
     random_state : int, Generator or None, default=0

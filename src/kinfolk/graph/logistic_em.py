@@ -85,6 +85,7 @@ def learn_logistic(
     max_iter: int,
     tol: float,
     start: LogisticFit | None = None,
+    last: Expectation | None = None,
     finish: bool = True,
 ) -> LogisticFit:
     """EM from a mode: a few turns at its Gaussian model, the next mode, until a mode is where the last one was.
@@ -99,25 +100,29 @@ def learn_logistic(
     max_iter : int
         Most turns of EM.
     tol : float
-        It ends when the slopes move by less than this from mode to mode, relative to their spread about the mean.
+        It ends when, for each turn between two modes, the slopes move by less than this, relative to their spread about
+        the mean, or the log-odds do (root mean square).
     start : LogisticFit, optional
-        A fit with the same candidates; default half of the pull without edges.
+        A fit with the same candidates; default half of the pull without edges, and edges for the other half.
+    last : Expectation, optional
+        From which these edges are taken; default that without edges.
     finish : bool
         Solve the last M-step, and find the mode exactly.
     """
     study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
-    weights = first_weights(study, alpha) if start is None else start.weights
-    last = None if start is None else start.expectation
+    weights = first_weights(study, alpha, last) if start is None else start.weights
+    last = last if start is None else start.expectation
     moves: list[float] = []
     turns = 0
     while True:
-        fit = learn(study, weights, alpha, max_iter=_INNER, tol=0.3 * tol, last=last, finish=False)
+        fit = learn(study, weights, alpha, max_iter=_INNER, tol=tol, last=last, finish=False)
         turns += fit.n_iter
         weights, last = fit.weights, fit.expectation
         before, mode = mode, find_mode(data, study.coupling(weights), study.base, mode, tol=0.01 * tol)
         study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
         moves.append(move(before.slopes, mode.slopes))
-        settled = moves[-1] <= tol
+        shift = float(np.sqrt(np.mean((mode.eta - before.eta) ** 2)))  # tasks that fall together move for ever
+        settled = min(moves[-1], shift) <= tol * max(fit.n_iter, 1)
         if settled or turns >= max_iter:
             break
     if finish:

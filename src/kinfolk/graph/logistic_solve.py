@@ -75,7 +75,7 @@ def by_logistic_graph(
         if graph is None:  # candidates anew: those of the first fit were blurred by noise
             first, second = nearest_pairs(Points(fit.mode.slopes), n_neighbors)
             study = replace(study, first=first, second=second)
-            fit = learn_logistic(data, study, fit.mode, alpha, max_iter=max_iter, tol=tol)
+            fit = learn_logistic(data, study, fit.mode, alpha, max_iter=max_iter, tol=tol, last=fit.expectation)
     else:
         fit = alone(data, study, mode)
     fit = fit.inflated(data, choice.inflation)
