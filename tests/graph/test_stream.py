@@ -206,7 +206,7 @@ def test_metropolis_weights_average():
 
 @pytest.mark.parametrize(("K", "M", "mu", "variance", "gain"), [(20, 50, 0.01, 0.01, 2.5), (20, 10, 0.02, 0.02, 2.0)])
 def test_learned_tracks_gain_on_lone_tasks_and_lose_little_on_the_true_graph(K, M, mu, variance, gain):
-    """Acceptance (d): at least 2.5 dB under alone (fewer coefficients tell less), within 0.5 dB of the filter of the true graph."""
+    """Acceptance (d): at least 2.5 dB under alone, and within 0.5 dB of the filter of the true graph."""
     generator, _, W, A = study(0, K, M, variance)
     networks = {mode: network(mode, K, M, mu) for mode in ("independent", "diffusion", "track")}
     rounds, tail, exact = int(14 / mu), int(4 / mu), []

@@ -107,7 +107,7 @@ def test_of_a_given_graph_only_the_strength_is_learned(clusters, rows, given, mo
 def test_without_edges_tasks_are_mean_regularised(rows):
     """Each task is the mode of its own rows under one Gaussian population, whose mean is that of its tasks."""
     X, y = rows
-    found = TaskGraphClassifier(shrinkage=1.0, task=-1, standardize=False).fit(X, y)
+    found = TaskGraphClassifier(shrinkage=1.0, covariance="scalar", task=-1, standardize=False).fit(X, y)
     assert found.graph_.nnz == 0
     prior, u = found.result_.posterior.prior, found.result_.posterior.mean
     codes = X[:, -1].astype(int)
@@ -176,7 +176,6 @@ def test_posterior_deviations_are_those_of_the_errors(n_tasks):
         y = (generator.random(len(codes)) < expit((X * coef[codes]).sum(axis=1))).astype(int)
         table = np.column_stack((X, codes))
         found = TaskGraphClassifier(graph=graph, task=-1, standardize=False).fit(table, y)
-        print(found.inflation_)
         variance = np.einsum("tii->ti", found.result_.posterior.covariance)[:, 1:]
         squares.append(((found.coef_ - coef) ** 2 / variance).mean())
     assert np.mean(squares) == pytest.approx(1.0, abs=0.25)
@@ -204,7 +203,7 @@ def test_tasks_of_one_class_and_of_one_row_are_fitted(rows):
     odds = found.decision_function(X)
     assert np.isfinite(found.coef_).all()
     assert odds[codes == 3].mean() > np.median(odds) > odds[codes == 4].mean()
-    nearly = TaskGraphClassifier(task=-1).fit(X, (X[:, 0] > 0).astype(int))
+    nearly = TaskGraphClassifier(covariance="scalar", task=-1).fit(X, (X[:, 0] > 0).astype(int))
     assert np.isfinite(nearly.coef_).all()
     assert nearly.score(X, X[:, 0] > 0) > 0.97
 
@@ -212,7 +211,7 @@ def test_tasks_of_one_class_and_of_one_row_are_fitted(rows):
 def test_duplicate_tasks_give_finite_models(rows):
     X, y = rows
     twice = np.concatenate((X, X + np.eye(9)[8] * 40))
-    found = TaskGraphClassifier(shrinkage=0.0, task=-1).fit(twice, np.tile(y, 2))
+    found = TaskGraphClassifier(shrinkage=0.0, covariance="scalar", task=-1).fit(twice, np.tile(y, 2))
     assert np.isfinite(found.predict_proba(twice)).all()
     assert np.isfinite(found.graph_.data).all()
 
@@ -221,7 +220,7 @@ def test_every_class_has_a_graph_where_there_are_more_than_two(clusters, rows):
     X, _ = rows
     score = (X[:, :8] * clusters.coef[X[:, 8].astype(int)]).sum(axis=1)
     y = np.array(["a", "b", "c"])[np.digitize(score, np.quantile(score, [1 / 3, 2 / 3]))]
-    model = TaskGraphClassifier(shrinkage=0.3, task=-1).fit(X, y)
+    model = TaskGraphClassifier(shrinkage=0.3, covariance="scalar", task=-1).fit(X, y)
     assert len(model.graph_) == len(model.pull_) == len(model.inflation_) == len(model.coupling_advice_) == 3
     near = model.neighbors(2, "c")
     assert_allclose(near.to_numpy(), model.graph_[2].toarray()[2, near.index.astype(int)])
@@ -231,9 +230,30 @@ def test_every_class_has_a_graph_where_there_are_more_than_two(clusters, rows):
         model.neighbors(99, "a")
 
 
+def test_new_tasks_find_their_neighbours(clusters, rows):
+    """Ten tasks of twelve rows beside the other thirty; and known tasks stay as they are."""
+    X, y = rows
+    codes = X[:, -1]
+    new = codes >= 30
+    few = new & (pd.Series(codes).groupby(codes).cumcount() < 12).to_numpy()
+    fitted = TaskGraphClassifier(task=-1).fit(X[~new], y[~new])
+    adapted = fitted.adapt(X[few], y[few])
+    alone = TaskGraphClassifier(shrinkage=1.0, covariance="scalar", task=-1).fit(X[~new], y[~new]).adapt(X[few], y[few])
+    test, truth = draw(clusters.coef, 200, 2)
+    of_new = test[:, -1] >= 30
+    assert loss(adapted, test[of_new], truth[of_new]) < 0.97 * loss(alone, test[of_new], truth[of_new])
+    old = np.isin(adapted.tasks_, fitted.tasks_)
+    assert_array_equal(adapted.coef_[old], fitted.coef_)
+    weights = adapted.graph_.toarray()
+    assert_allclose(weights[np.ix_(old, old)], fitted.graph_.toarray())
+    same = clusters.clusters[~old][:, None] == clusters.clusters[old]
+    assert weights[np.ix_(~old, old)][same].sum() > 0.6 * weights[np.ix_(~old, old)].sum()  # by chance: 0.25
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"covariance": "spherical"}, "covariance must be 'auto', 'scalar'"),
         ({"n_neighbors": 0}, "n_neighbors must be a whole number >= 1"),
         ({"max_iter": 2.5}, "max_iter must be"),
         ({"shrinkage": 1.5}, "from 0 to 1"),

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from sklearn.utils.validation import check_is_fitted
 
-from kinfolk._typing import FloatArray, LabelArray
+from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.graph.likelihood import adjacency_matrix, laplacian_matrix
 from kinfolk.result import FitResult
@@ -33,11 +33,7 @@ class GraphAttributes:
     @property
     def laplacian_(self) -> Any:
         """Laplacian of the graph, sparse ``(T, T)``."""
-        return self._each(
-            lambda result: laplacian_matrix(
-                len(self.tasks_), *detail(result, "edges"), weights=detail(result, "edge_weights")
-            )
-        )
+        return self._each(lambda result: laplacian_matrix(len(self.tasks_), *_edges(result)))
 
     @property
     def pull_(self) -> Any:
@@ -65,7 +61,7 @@ class GraphAttributes:
         return self._each(lambda result: advice(float(detail(result, "coupling_strength")[0])))
 
     def _adjacency(self, result: FitResult) -> csr_array:
-        return adjacency_matrix(len(self.tasks_), *detail(result, "edges"), weights=detail(result, "edge_weights"))
+        return adjacency_matrix(len(self.tasks_), *_edges(result))
 
     def _neighbors(self, task: Any, result: FitResult) -> "pd.Series[float]":
         """The tasks that a task is joined to, strongest first."""
@@ -93,6 +89,11 @@ def detail(result: FitResult, name: str) -> FloatArray:
     if name not in result.details:
         raise AttributeError(f"The method of this fit has no {name}.")
     return result.details[name]
+
+
+def _edges(result: FitResult) -> tuple[IntArray, IntArray, FloatArray]:
+    first, second = detail(result, "edges").astype(np.int64)
+    return first, second, detail(result, "edge_weights")
 
 
 def advice(strength: float) -> str:

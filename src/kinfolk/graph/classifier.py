@@ -1,15 +1,19 @@
 """The classifier of tasks on a graph that is learned with them."""
 
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from kinfolk.base import TaskClassifier
+from kinfolk.base.laplace import laplace_posterior
 from kinfolk.exceptions import InputError
 from kinfolk.graph.attributes import GraphAttributes, detail
 from kinfolk.graph.logistic_solve import by_logistic_graph
+from kinfolk.graph.newcomers import joined, logistic_newcomers
 from kinfolk.graph.parameters import check_parameters, given_graph
 from kinfolk.result import FitResult
 from kinfolk.tasks import TaskData
@@ -35,20 +39,25 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     graph : (T, T) array, sparse array or DataFrame, optional
         Known non-negative symmetric weights between tasks, in the order of the sorted labels (a DataFrame: by its
         labels). Then only their common strength and the pull are learned.
+    covariance : {"auto", "scalar", "diagonal", "full"}, default="auto"
+        Whether all coefficients vary alike (``"scalar"``), each by its own measure, or together: then the model holds
+        in units of the features in which they do vary alike (`kinfolk.graph.features`). ``"auto"``: the richer form
+        where it lowers the log-loss of held-out rows by a standard error; ``"scalar"`` with a given graph.
     n_neighbors : int, default=12
         Candidates: each task's nearest ones in the fit without a graph, and what joins them all.
     shrinkage : "auto" or float in [0, 1], default="auto"
         Share of the mean distance in every distance between tasks: 0 the graph of the likelihood, 1 no graph.
         ``"auto"``: of 1, 0.8, 0.5, ``5 / (5 + d)`` and a quarter of that, the one with the smallest log-loss on
-        held-out rows: as many quarters of each task's rows as make 2,000. These rows also choose the width of the prior
+        held-out rows: as many quarters of each task's rows as make 1,500. These rows also choose the width of the prior
         (``inflation_``), and between probabilities averaged over the posterior (those of a given shrinkage) and those
         at its mode. With a given graph a number keeps the width of the evidence.
-    n_probes : int, default=6
+    n_probes : int, default=32
         Draws that stand for the posterior covariance in EM, where ``T d > 200``.
     max_iter : int, default=200
         Most turns of EM.
     tol : float, default=1e-2
-        EM ends when the slopes move by less than this from mode to mode, relative to their spread about the mean.
+        EM ends when a turn moves the slopes by less than this, relative to their spread about the mean, or the log-odds
+        of the rows.
     task, standardize, unseen
         See `TaskClassifier`.
     random_state : int, Generator or None, default=0
@@ -81,7 +90,8 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     -----
     Graph model of arXiv 2510.10570 and arXiv 2608.26989; EM, shrinkage, pull and the logistic form are kinfolk's.
     Posterior covariances are those of the joint posterior given the weights, exact where ``T d <= 1600``, else from 64
-    draws (`kinfolk.graph.coupled.covariances`). `adapt` gives new tasks their posterior under the population.
+    draws (`kinfolk.graph.coupled.covariances`). `adapt` finds the neighbours of new tasks
+    (`kinfolk.graph.newcomers`) and leaves known tasks as they are.
 
     Examples
     --------
@@ -101,9 +111,10 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
         self,
         *,
         graph: Any = None,
+        covariance: str = "auto",
         n_neighbors: int = 12,
         shrinkage: str | float = "auto",
-        n_probes: int = 6,
+        n_probes: int = 32,
         max_iter: int = 200,
         tol: float = 1e-2,
         task: str | int | None = None,
@@ -112,6 +123,7 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
         random_state: Any = 0,
     ) -> None:
         self.graph = graph
+        self.covariance = covariance
         self.n_neighbors = n_neighbors
         self.shrinkage = shrinkage
         self.n_probes = n_probes
@@ -156,6 +168,42 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
             raise InputError(f"Each class has a graph: label must be one of {classes}; got {label!r}.")
         return self._neighbors(task, self.result_[int(place[0])])
 
+    def adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn new tasks from their few rows, leaving known tasks as they are.
+
+        A new task's neighbours are found from its rows (`kinfolk.graph.newcomers`); as far as these say nothing, it is
+        like the population. For a class without edges it has its posterior under the population.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+            Rows of new tasks only, of classes that the model knows; a new task may lack classes.
+
+        Returns
+        -------
+        estimator
+            A copy that also knows the new tasks and their edges.
+
+        Raises
+        ------
+        InputError
+            A task is known already, a class is not, or the model has no task column.
+        """
+        labels, data = self._new_tasks(X, sample_weight, partial(self._known_classes, y))
+        new, order = self._joined_by(labels)
+        results = []
+        for c, result in zip(self._positive(), self._results, strict=True):
+            positive, posterior = replace(data, y=(data.y == c).astype(float)), result.posterior
+            if detail(result, "edges").shape[1]:
+                found = logistic_newcomers(posterior, positive, result.details.get("feature_root"))
+                details = joined(result.details, found, self.tasks_, new.tasks_)
+                result, learned = replace(result, details=details), found.posterior
+            else:
+                learned = laplace_posterior(posterior.prior, positive)
+            results.append(replace(result, posterior=posterior.extend(learned).take(order)))
+        new._publish(results, self._scaling)
+        return new
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_parameters(self)
@@ -164,6 +212,7 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
         return by_logistic_graph(
             data,
             graph=None if self.graph is None else given_graph(self.graph, self.tasks_),
+            covariance=self.covariance,
             n_neighbors=self.n_neighbors,
             shrinkage=None if isinstance(self.shrinkage, str) else float(self.shrinkage),
             n_probes=self.n_probes,

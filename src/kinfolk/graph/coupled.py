@@ -195,10 +195,17 @@ class Expectation:
 
 
 def expect(
-    blocks: Blocks, coupling: Coupling, noise: float, *, n_probes: int, seed: Any, last: Expectation | None = None
+    blocks: Blocks,
+    coupling: Coupling,
+    noise: float,
+    *,
+    n_probes: int,
+    seed: Any,
+    last: Expectation | None = None,
+    dense: int = DENSE,
 ) -> Expectation:
-    """The E-step: exact where it is cheap, else by draws (the same random numbers each time)."""
-    if blocks.n_tasks * blocks.d <= DENSE:
+    """The E-step: exact for up to ``dense`` coefficients, else by draws (the same random numbers each time)."""
+    if blocks.n_tasks * blocks.d <= dense:
         inverse = _dense_inverse(blocks, coupling)
         slopes = np.einsum("tisj,sj->ti", inverse, blocks.b)
         return Expectation(slopes, noise, covariance=np.einsum("tisi->ts", inverse))

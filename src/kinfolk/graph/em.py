@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.graph.candidates import FLOOR, Points, nearest_pairs
-from kinfolk.graph.coupled import Blocks, Coupling, Expectation, expect
+from kinfolk.graph.coupled import DENSE, Blocks, Coupling, Expectation, expect
 from kinfolk.graph.descent import edge_descent
 from kinfolk.graph.likelihood import Likelihood, Weights, laplacian_matrix
 from kinfolk.graph.mean_regularised import MeanRegularised, mean_regularised
@@ -48,6 +48,8 @@ class Study:
     n_probes : int
     seed : Any
         Of the draws that stand for the posterior covariance.
+    dense : int
+        Coefficients up to which it is exact.
     """
 
     blocks: Blocks
@@ -57,6 +59,7 @@ class Study:
     given: FloatArray | None = None
     n_probes: int = 6
     seed: Any = 0
+    dense: int = DENSE
 
     @classmethod
     def of(cls, moments: Moments, n_neighbors: int, **others: Any) -> "Study":
@@ -97,9 +100,8 @@ class Study:
 
     def expect(self, weights: Weights, last: Expectation | None = None) -> Expectation:
         """The E-step."""
-        return expect(
-            self.blocks, self.coupling(weights), self.base.noise, n_probes=self.n_probes, seed=self.seed, last=last
-        )
+        arguments = {"n_probes": self.n_probes, "seed": self.seed, "dense": self.dense}
+        return expect(self.blocks, self.coupling(weights), self.base.noise, last=last, **arguments)
 
 
 def level(base: MeanRegularised, n_tasks: int) -> float:
@@ -168,7 +170,7 @@ def learn(
     while len(moves) < max_iter and (not moves or moves[-1] > tol):
         weights = _m_step(study, problem, weights, len(moves))
         before, expectation = expectation, study.expect(weights, expectation)
-        moves.append(_move(before.slopes, expectation.slopes))
+        moves.append(move(before.slopes, expectation.slopes))
         problem = _problem(study, expectation, alpha)
     settled = not moves or moves[-1] <= tol
     if finish and study.given is None:
@@ -239,6 +241,7 @@ def _without_faint(problem: Likelihood, weights: Weights) -> Weights:
     return problem.rescaled(replace(weights, edges=kept)) if kept.any() else weights
 
 
-def _move(before: FloatArray, after: FloatArray) -> float:
+def move(before: FloatArray, after: FloatArray) -> float:
+    """How far slopes moved, relative to their spread about the mean."""
     spread = float(np.linalg.norm(after - after.mean(axis=0)))
     return float(np.linalg.norm(after - before)) / max(spread, 1e-12 * float(np.linalg.norm(after)), 1e-300)

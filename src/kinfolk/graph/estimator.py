@@ -199,8 +199,6 @@ class TaskGraphRegressor(GraphAttributes, TaskRegressor):
         super()._check_parameters()
         if self.method not in ("em", "mtrl"):
             raise InputError(f"method must be 'em' or 'mtrl'; got {self.method!r}.")
-        if self.covariance not in ("auto", "scalar", "diagonal", "full"):
-            raise InputError(f"covariance must be 'auto', 'scalar', 'diagonal' or 'full'; got {self.covariance!r}.")
         if self.method == "mtrl" and self.graph is not None:
             raise InputError("method='mtrl' learns a relationship matrix and takes no graph; use method='em'.")
         check_parameters(self)

@@ -132,7 +132,10 @@ def _parts(at: Mode) -> tuple[FloatArray, FloatArray, FloatArray]:
     return at.slopes, at.intercept, at.eta
 
 
-def mean_regularised_logistic(data: TaskData) -> tuple[MeanRegularised, Mode]:
+Start = tuple[MeanRegularised, Mode]
+
+
+def mean_regularised_logistic(data: TaskData) -> Start:
     r"""Logistic tasks about a population, its strengths o and q and the population of intercepts by Laplace evidence.
 
     .. math:: w_t \sim N(\mu, o I), \quad \mu \sim N(0, q I), \quad a_t \sim N(m, v)

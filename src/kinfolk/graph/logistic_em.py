@@ -7,14 +7,14 @@ import numpy as np
 from kinfolk._typing import FloatArray
 from kinfolk.graph.candidates import Points, nearest_pairs
 from kinfolk.graph.coupled import Coupling, Expectation, covariances
-from kinfolk.graph.em import Study, first_weights, learn
+from kinfolk.graph.em import Study, first_weights, learn, move
 from kinfolk.graph.likelihood import Weights
-from kinfolk.graph.logistic import Mode, Working, find_mode, mean_regularised_logistic
+from kinfolk.graph.logistic import Mode, Start, Working, find_mode
 from kinfolk.graph.mean_regularised import MeanRegularised
 from kinfolk.tasks import TaskData
 
+_DENSE = 400  # coefficients up to which the E-step is exact
 _INNER = 5  # turns of EM at one mode
-_DRAWS = 64  # for the covariances of many tasks
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class LogisticFit:
     weights : Weights
     mode : Mode
     expectation : Expectation
+        Of EM, from which another one may start.
     n_iter : int
         Turns of EM.
     moves : tuple of float
@@ -48,24 +49,24 @@ class LogisticFit:
         """The prior precision."""
         return self.study.coupling(self.weights)
 
-    def inflated(self, data: TaskData, factor: float) -> "LogisticFit":
+    def inflated(self, data: TaskData, factor: float, *, tol: float = 1e-8) -> "LogisticFit":
         """The same with the variance of the tasks about each other and their mean ``factor`` times as large."""
         if factor == 1.0:
             return self
         study = replace(self.study, base=replace(self.study.base, own=factor * self.study.base.own))
         weights = Weights(self.weights.edges / factor, self.weights.population / factor)
-        mode = find_mode(data, study.coupling(weights), study.base, self.mode)
+        mode = find_mode(data, study.coupling(weights), study.base, self.mode, tol=tol)
         study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
-        expectation = study.expect(weights, self.expectation)
-        return replace(self, study=study, weights=weights, mode=mode, expectation=expectation)
+        return replace(self, study=study, weights=weights, mode=mode)
 
 
-def first_study(data: TaskData, n_neighbors: int, *, n_probes: int) -> tuple[Study, Mode]:
-    """Without a graph; candidates are the nearest tasks of that fit."""
-    base, mode = mean_regularised_logistic(data)
+def first_study(data: TaskData, start: Start, n_neighbors: int, *, n_probes: int) -> Study:
+    """Candidates are the nearest tasks of the fit without a graph, where the study starts."""
+    base, mode = start
     none = np.zeros(0, dtype=np.int64)
     first, second = nearest_pairs(Points(mode.slopes), n_neighbors) if data.n_tasks > 1 else (none, none)
-    return Study(Working.at(data, mode.eta, base).blocks, base, first, second, n_probes=n_probes), mode
+    blocks = Working.at(data, mode.eta, base).blocks
+    return Study(blocks, base, first, second, n_probes=n_probes, dense=_DENSE)
 
 
 def alone(data: TaskData, study: Study, mode: Mode) -> LogisticFit:
@@ -84,6 +85,7 @@ def learn_logistic(
     max_iter: int,
     tol: float,
     start: LogisticFit | None = None,
+    last: Expectation | None = None,
     finish: bool = True,
 ) -> LogisticFit:
     """EM from a mode: a few turns at its Gaussian model, the next mode, until a mode is where the last one was.
@@ -98,26 +100,29 @@ def learn_logistic(
     max_iter : int
         Most turns of EM.
     tol : float
-        It ends when the slopes move by less than this from mode to mode, relative to their spread about the mean.
+        It ends when, for each turn between two modes, the slopes move by less than this, relative to their spread about
+        the mean, or the log-odds do (root mean square).
     start : LogisticFit, optional
-        A fit with the same candidates; default half of the pull without edges.
+        A fit with the same candidates; default half of the pull without edges, and edges for the other half.
+    last : Expectation, optional
+        From which these edges are taken; default that without edges.
     finish : bool
         Solve the last M-step, and find the mode exactly.
     """
     study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
-    weights = first_weights(study, alpha) if start is None else start.weights
-    last = None if start is None else start.expectation
+    weights = first_weights(study, alpha, last) if start is None else start.weights
+    last = last if start is None else start.expectation
     moves: list[float] = []
     turns = 0
     while True:
-        fit = learn(study, weights, alpha, max_iter=_INNER, tol=0.3 * tol, last=last, finish=False)
+        fit = learn(study, weights, alpha, max_iter=_INNER, tol=tol, last=last, finish=False)
         turns += fit.n_iter
         weights, last = fit.weights, fit.expectation
         before, mode = mode, find_mode(data, study.coupling(weights), study.base, mode, tol=0.01 * tol)
         study = replace(study, blocks=Working.at(data, mode.eta, study.base).blocks)
-        centred = mode.slopes - mode.slopes.mean(axis=0)
-        moves.append(float(np.linalg.norm(mode.slopes - before.slopes) / max(np.linalg.norm(centred), 1e-300)))
-        settled = moves[-1] <= tol
+        moves.append(move(before.slopes, mode.slopes))
+        shift = float(np.sqrt(np.mean((mode.eta - before.eta) ** 2)))  # tasks that fall together move for ever
+        settled = min(moves[-1], shift) <= tol * max(fit.n_iter, 1)
         if settled or turns >= max_iter:
             break
     if finish:
@@ -129,10 +134,18 @@ def learn_logistic(
     return LogisticFit(study, weights, mode, last, turns, tuple(moves), settled)
 
 
-def joint_covariances(data: TaskData, fit: LogisticFit) -> FloatArray:
-    """Posterior covariances ``(T, D, D)`` of every task's intercept and slopes at the mode."""
+def joint_covariances(data: TaskData, fit: LogisticFit, *, n_draws: int = 64) -> FloatArray:
+    """Posterior covariances ``(T, D, D)`` of every task's intercept and slopes at the mode.
+
+    Parameters
+    ----------
+    data : TaskData
+    fit : LogisticFit
+    n_draws : int
+        Of which they are made where there are too many coefficients for one matrix.
+    """
     working = Working.at(data, fit.mode.eta, fit.study.base)
-    slopes = covariances(working.blocks, fit.coupling, n_draws=_DRAWS, seed=0)
+    slopes = covariances(working.blocks, fit.coupling, n_draws=n_draws, seed=0)
     return with_intercepts(slopes, working, fit.study.base)
 
 

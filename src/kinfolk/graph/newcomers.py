@@ -11,16 +11,19 @@ drawn at random. Known tasks stay as they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.base.laplace import laplace_posterior, linear_predictor
 from kinfolk.graph.coupled import Blocks
 from kinfolk.graph.features import in_units
+from kinfolk.graph.logistic import working_moments
+from kinfolk.graph.mean_regularised import with_means
 from kinfolk.posterior import Posterior
-from kinfolk.tasks import Moments
+from kinfolk.tasks import Moments, TaskData
 
 _CANDIDATES = 12  # known tasks that fit the newcomer's rows best
 _LENGTHS: FloatArray = np.array([1.0, 0.5, 0.2, 0.1, 0.05, 0.02])  # of 1 / a, in units of tau^2
@@ -59,10 +62,54 @@ def newcomers(known: Posterior, moments: Moments, noise: float, root: FloatArray
     root : (d, d) array, optional
         Units of the features in which coefficients vary alike (`kinfolk.graph.features`).
     """
+    return mixture(known, moments, moments, known.prior.condition(moments, noise), noise, root)
+
+
+def logistic_newcomers(known: Posterior, data: TaskData, root: FloatArray | None = None) -> Newcomers:
+    """The same for logistic tasks, at the Gaussian model of their mode under the population, then of the mixture.
+
+    Parameters
+    ----------
+    known : Posterior
+        Its prior has the intercept among the coefficients.
+    data : TaskData
+        Rows of the new tasks, targets 0 and 1.
+    root : (d, d) array, optional
+    """
+    prior = known.prior
+    spread = float(prior.scale[0]) ** 2
+    given = replace(known, prior=replace(prior, intercept_variance=spread), given_covariance=known.covariance)
+    alone = laplace_posterior(prior, data)
+    mean = alone.mean
+    for _ in range(2):
+        moments = working_moments(data, linear_predictor(mean[:, 1:], mean[:, 0], data.X, data.codes))
+        found = mixture(given, moments, with_means(moments, float(prior.mean[0]), spread), alone, 1.0, root)
+        mean = found.posterior.mean
+    return replace(found, posterior=replace(found.posterior, prior=prior))
+
+
+def mixture(
+    known: Posterior, moments: Moments, rows: Moments, alone: Posterior, noise: float, root: FloatArray | None
+) -> Newcomers:
+    """The mixture over the population and the known tasks.
+
+    Parameters
+    ----------
+    known : Posterior
+        Its prior says what intercepts are given the slopes.
+    moments : Moments
+        Of the new tasks.
+    rows : Moments
+        What tells their slopes.
+    alone : Posterior
+        Of the new tasks under the population.
+    noise : float
+    root : (d, d) array or None
+    """
     prior, d = known.prior, moments.n_features
     root = np.eye(d) if root is None else root
     back = np.linalg.inv(root)  # from coefficients to those in these units
-    alone, turned = prior.condition(moments, noise), in_units(moments, root)
+    turned = in_units(rows, root)
     factor, center = turned.factor(), back @ prior.mean[1:]
     v, V = factor.values, factor.directions
     tau2 = float(((back @ prior.root[1:]) ** 2).sum()) / d

@@ -12,7 +12,7 @@ from kinfolk.exceptions import InputError
 
 
 def check_parameters(method: Any) -> None:
-    """Refuse values of ``n_neighbors, n_probes, max_iter, shrinkage, tol`` that cannot be used.
+    """Refuse values of ``covariance, n_neighbors, n_probes, max_iter, shrinkage, tol`` that cannot be used.
 
     Raises
     ------
@@ -23,6 +23,8 @@ def check_parameters(method: Any) -> None:
         value = getattr(method, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
             raise InputError(f"{name} must be a whole number >= 1; got {value!r}.")
+    if method.covariance not in ("auto", "scalar", "diagonal", "full"):
+        raise InputError(f"covariance must be 'auto', 'scalar', 'diagonal' or 'full'; got {method.covariance!r}.")
     shrinkage = method.shrinkage
     number = isinstance(shrinkage, Real) and not isinstance(shrinkage, bool)
     if not (shrinkage == "auto" if not number else 0.0 <= float(shrinkage) <= 1.0):
