@@ -11,8 +11,8 @@ from kinfolk.graph.streaming.learner import Learner, Rows
 from kinfolk.graph.streaming.relearn import empty, relearned, rescaled, strength
 from kinfolk.graph.streaming.served import combine, diffusion_strength, metropolis, track
 
-_WARM = 4.0  # time constants before a task takes part in an estimate, and between estimates
-_SHIFT = 2.0  # times the coupling strength: estimate now
+WARM = 4.0  # time constants before a task takes part in an estimate, and between estimates
+SHIFT = 2.0  # times the coupling strength: estimate now
 
 
 @dataclass
@@ -140,11 +140,11 @@ class Network:
         shifted = (
             self.n_estimates > 0
             and rest >= 1.0
-            and not 1.0 / _SHIFT < self.coupling_strength / max(self.level, 1e-300) < _SHIFT
+            and not 1.0 / SHIFT < self.coupling_strength / max(self.level, 1e-300) < SHIFT
         )
-        if rest < _WARM and not shifted:
+        if rest < WARM and not shifted:
             return
-        ready = np.flatnonzero(self.learner.n >= _WARM * self.learner.time_constant)
+        ready = np.flatnonzero(self.learner.n >= WARM * self.learner.time_constant)
         if len(ready) > 1:
             self.estimate(ready)
 
