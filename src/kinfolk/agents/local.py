@@ -1,4 +1,4 @@
-"""All agents in one process, in lock-step: what is said in one round is heard in the next, unless it is made to fail."""
+"""All agents in one process, in lock-step: what is said in one round is heard in the next, unless it fails."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -147,5 +147,3 @@ def _noisy(packet: bytes, agent: Agent, faults: Faults, generator: np.random.Gen
     message = decode(packet, agent.served.shape[1] - agent.first)
     added = faults.noise * generator.normal(size=len(message.values))
     return replace(message, values=message.values + added).encode()
-
-

@@ -157,9 +157,7 @@ def check_features(n_features: int) -> None:
 
 
 def _head(kind: int, message: Model | Means) -> bytes:
-    return _HEADER.pack(
-        _VERSION, kind, len(message.values), message.agent, message.round % _ROUNDS, message.time
-    )
+    return _HEADER.pack(_VERSION, kind, len(message.values), message.agent, message.round % _ROUNDS, message.time)
 
 
 def _floats(values: FloatArray) -> bytes:

@@ -36,6 +36,7 @@ from kinfolk.graph.streaming.served import CAP, lean
 _LOG = logging.getLogger("kinfolk.agents")
 _ROWS = 20  # of its own before an agent can tell what is absurd
 _ABSURD = 100.0  # times the root mean square of the targets (log-odds): what no model predicts
+_IGNORED = "Agent %d ignores a message from agent %d: %s. More of these are only counted."
 _SILENCE = 1.0  # seconds
 _SILENT_ROUNDS = 10.0
 
@@ -159,7 +160,8 @@ class Agent:
     @property
     def model(self) -> FloatArray:
         """The served model, ``(M,)``."""
-        return self.served[0]
+        model: FloatArray = self.served[0]
+        return model
 
     @property
     def neighbors(self) -> list[Candidate]:
@@ -240,9 +242,7 @@ class Agent:
         if reason is not None:
             other.bad[reason] += 1
             if other.bad[reason] == 1:
-                _LOG.warning(
-                    "Agent %d ignores a message from agent %d: %s. More of them are counted only.", self.id, line, reason
-                )
+                _LOG.warning(_IGNORED, self.id, line, reason)
 
     def _learn(self, u: FloatArray, target: float) -> None:
         learner = self.learner
