@@ -9,7 +9,7 @@ from kinfolk._typing import FloatArray
 from kinfolk.agents.message import ABSURD, Means, Model
 
 _CLOCKS = 86_400.0  # seconds that clocks may differ by
-_WORD = 5.0  # times the largest weight estimated here: the most that the other end's estimate counts
+_WORD = 5.0  # times the weight estimated here: the most that the other end's word counts
 
 
 @dataclass
@@ -84,8 +84,7 @@ class Candidate:
         self.model, self.mean = None, None
         self.stamps.clear()
 
-    def weight(self, largest: float) -> float:
-        """Weight of the edge: the mean of what both ends estimate, neither more than five times the largest here."""
-        if self.there is None:
-            return self.here
-        return 0.5 * (self.here + min(self.there, _WORD * largest))
+    @property
+    def weight(self) -> float:
+        """Weight of the edge: the mean of what both ends estimate, the other end's up to five times the one here."""
+        return self.here if self.there is None else 0.5 * (self.here + min(self.there, _WORD * self.here))

@@ -171,14 +171,12 @@ class Agent:
     @property
     def weights(self) -> dict[int, float]:
         """Weights of the edges to all candidates, heard or not."""
-        largest = max((other.here for other in self.candidates.values()), default=0.0)
-        return {agent: other.weight(largest) for agent, other in self.candidates.items()}
+        return {agent: other.weight for agent, other in self.candidates.items()}
 
     @property
     def coupling(self) -> float:
         """``s_k`` times the degree: how much the served model leans on neighbours that are heard."""
-        weights = self.weights
-        return float(self.learner.noise[0]) * sum(weights[other.agent] for other in self.neighbors)
+        return float(self.learner.noise[0]) * sum(other.weight for other in self.neighbors)
 
     @property
     def longest(self) -> float | None:
@@ -253,7 +251,7 @@ class Agent:
         self.untold += 1
 
     def _lean(self) -> None:
-        own, c, near, weights = self.learner.own, self.first, self.neighbors, self.weights
+        own, c, near = self.learner.own, self.first, self.neighbors
         self.served[:, :c] = own[:, :c]
         models = np.array([other.model for other in near]).reshape(-1, own.shape[1] - c)
         differences = models - self.served[:, c:]
@@ -262,7 +260,7 @@ class Agent:
             self.learner.noise,
             self.served[:, c:],
             differences,
-            np.array([weights[other.agent] for other in near]),
+            np.array([other.weight for other in near]),
             np.array([0, len(near)]),
             CAP * _median(np.sqrt((differences**2).sum(axis=1))),
         )
