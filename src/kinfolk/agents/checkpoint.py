@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from kinfolk.agents.node import Agent
 from kinfolk.exceptions import ModelFileError
@@ -56,7 +57,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, NpzFile(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("description", "served", *Learner.arrays())}
         description = json.loads(arrays.pop("description").tobytes())
     except _DAMAGED as error:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from kinfolk.agents._zmq import ThreadAuthenticator, zmq
-from kinfolk.agents.config import Config, check_private
+from kinfolk.agents.config import Config, Neighbor, check_private
 from kinfolk.agents.keys import is_public_key, read_secret
 from kinfolk.agents.message import largest_packet
 from kinfolk.exceptions import InputError
@@ -17,6 +17,8 @@ _KEPT = 8  # newest packets of a neighbour that are looked at in a round
 _TAKEN = 64  # packets taken from a line before the next one has its turn
 _LOOK = 0.02  # seconds between two looks at the lines
 _HEARTBEAT, _GONE, _AGAIN, _AGAIN_MOST = 1000, 3000, 100, 2000  # milliseconds
+_PATIENCE = 3.0  # seconds of silence after which a line is made anew
+_PATIENT_ROUNDS = 10.0
 _LARGEST_COUNT = 65_535
 
 
@@ -49,20 +51,24 @@ class Wire:
         self._context: Any = zmq.Context()
         self._door: Any = None
         self._lines: dict[int, Any] = {}
+        self._since: dict[int, float] = {}
+        self._config = config
+        self._largest = largest_packet(n_features, _LARGEST_COUNT)
+        self._patience = max(_PATIENCE, _PATIENT_ROUNDS * config.period)
         try:
-            self._open(config, largest_packet(n_features, _LARGEST_COUNT))
+            self._open(config)
         except BaseException:  # whatever it was, leave no socket open, and let it go on
             self.close()
             raise
 
-    def _open(self, config: Config, largest: int) -> None:
+    def _open(self, config: Config) -> None:
         if self._keys is not None:
             self._door = ThreadAuthenticator(self._context)
             self._door.start()
             self._door.configure_curve_callback(domain="*", credentials_provider=self)
         self._voice = self._socket(zmq.PUB, config.bind)
         self._voice.setsockopt(zmq.SNDHWM, _HIGH_WATER)
-        self._voice.setsockopt(zmq.MAXMSGSIZE, largest)
+        self._voice.setsockopt(zmq.MAXMSGSIZE, self._largest)
         if self._keys is not None:
             self._voice.curve_publickey, self._voice.curve_secretkey = self._keys
             self._voice.curve_server = True
@@ -71,19 +77,30 @@ class Wire:
         except zmq.ZMQError as error:
             raise InputError(f"Agent {config.id} cannot bind to {config.bind!r}: {error}.") from error
         for neighbor in config.neighbors:
-            line = self._lines[neighbor.id] = self._socket(zmq.SUB, neighbor.address)
-            line.setsockopt(zmq.RCVHWM, _HIGH_WATER)
-            line.setsockopt(zmq.MAXMSGSIZE, largest)
-            line.setsockopt(zmq.RECONNECT_IVL, _AGAIN)
-            line.setsockopt(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST)
-            line.setsockopt(zmq.SUBSCRIBE, b"")
-            if self._keys is not None and neighbor.public_key is not None:
-                line.curve_publickey, line.curve_secretkey = self._keys
-                line.curve_serverkey = neighbor.public_key.encode()
-            try:
-                line.connect(neighbor.address)
-            except zmq.ZMQError as error:
-                raise InputError(f"{neighbor.address!r} of agent {neighbor.id} cannot be used: {error}.") from error
+            self._connect(neighbor)
+
+    def _connect(self, neighbor: Neighbor) -> None:
+        line = self._lines[neighbor.id] = self._socket(zmq.SUB, neighbor.address)
+        self._since[neighbor.id] = time.monotonic()
+        line.setsockopt(zmq.RCVHWM, _HIGH_WATER)
+        line.setsockopt(zmq.MAXMSGSIZE, self._largest)
+        line.setsockopt(zmq.RECONNECT_IVL, _AGAIN)
+        line.setsockopt(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST)
+        line.setsockopt(zmq.SUBSCRIBE, b"")
+        if self._keys is not None and neighbor.public_key is not None:
+            line.curve_publickey, line.curve_secretkey = self._keys
+            line.curve_serverkey = neighbor.public_key.encode()
+        try:
+            line.connect(neighbor.address)
+        except zmq.ZMQError as error:
+            raise InputError(f"{neighbor.address!r} of agent {neighbor.id} cannot be used: {error}.") from error
+
+    def _connect_again(self) -> None:
+        """Lines that are silent for long are made anew: ZeroMQ gives one up for good when a stranger has answered."""
+        for neighbor in self._config.neighbors:
+            if time.monotonic() - self._since[neighbor.id] > self._patience:
+                self._lines[neighbor.id].close(linger=0)
+                self._connect(neighbor)
 
     def _socket(self, kind: int, address: str) -> Any:
         socket = self._context.socket(kind)
@@ -123,6 +140,8 @@ class Wire:
                         kept[agent].append(line.recv(zmq.NOBLOCK))
                     except zmq.Again:
                         break
+                    self._since[agent] = time.monotonic()
+            self._connect_again()
             rest = until - time.monotonic()
             if rest <= 0.0 or stop:
                 return [(agent, packet) for agent, packets in kept.items() for packet in packets]
