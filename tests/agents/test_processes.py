@@ -17,8 +17,8 @@ from kinfolk.agents import make_field
 from kinfolk.agents.checkpoint import read_checkpoint
 from kinfolk.cli import main
 
-PATIENCE = 50.0  # seconds for all together: machines that run tests are shared
-SETTLED = 250  # rounds after which the graph is learned
+PATIENCE = 150.0  # seconds for all together, ten times what it takes: machines that run tests are shared
+SETTLED = 200  # rounds after which the graph is learned
 VICTIM = 3
 GARBAGE = K  # an address that all agents listen to and that says random bytes
 
@@ -118,7 +118,7 @@ def test_eight_agents_one_of_them_killed_and_started_again(crowd):
     near = [k for k in others if VICTIM in field.neighbors(k)]
     all_of = crowd(field)
     all_of.start(*range(K))
-    all_of.wait(lambda: min(map(all_of.round, range(K))) >= SETTLED + 150)
+    all_of.wait(lambda: min(map(all_of.round, range(K))) >= SETTLED + 100)
 
     victim = all_of.processes.pop(VICTIM)
     victim.kill()
@@ -133,7 +133,7 @@ def test_eight_agents_one_of_them_killed_and_started_again(crowd):
     all_of.start(VICTIM)
     back = {k: all_of.round(k) for k in others}
     all_of.wait(lambda: all(VICTIM in all_of.lines(k)[-1]["heard"] for k in near))
-    all_of.wait(lambda: all(all_of.round(k) >= back[k] + 150 for k in others))
+    all_of.wait(lambda: all(all_of.round(k) >= back[k] + 100 for k in others))
     all_of.wait(lambda: len(all_of.lines(VICTIM)) >= lines + 3)
     assert str(GARBAGE) in all_of.lines(0)[-1]["bad"]
 
@@ -156,12 +156,15 @@ def test_eight_agents_one_of_them_killed_and_started_again(crowd):
     last = max(all_of.round(k) for k in range(K)) + 1
     found = deviations(field, start(field), last)[..., 1]
     for begin, end in ((SETTLED, killed), (killed, back), (back, dict.fromkeys(others, last))):
-        real, expected = [], []
+        real, expected, rounds = [], [], 0
         for k in others:
             least = begin if isinstance(begin, int) else begin[k]
             for line in all_of.lines(k):
                 if line["from_round"] >= least and line["round"] <= end[k]:
                     real.append(line["deviation"] * (line["round"] - line["from_round"]))
                     expected.append(found[line["from_round"] : line["round"], k].sum())
+                    rounds += line["round"] - line["from_round"]
         assert len(real) >= len(others)
-        assert db(np.sum(real)) < db(np.sum(expected)) + 0.5
+        served, undisturbed = db(np.sum(real) / rounds), db(np.sum(expected) / rounds)
+        print(f"{rounds} rounds: {served:.2f} dB, undisturbed {undisturbed:.2f} dB")
+        assert served < undisturbed + 0.5
