@@ -4,6 +4,8 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from streams import hear, means, model, ready
 
@@ -97,6 +99,29 @@ def test_bad_messages_are_counted_logged_once_and_ignored(packet, reason, caplog
     ]
     assert_array_equal(agent.model, twin.model)
     assert not agent.neighbors
+
+
+@given(st.integers(0, 2**32), st.floats(-12.0, 2.5), st.sampled_from(["same", "apart", "own", "zero"]), st.booleans())
+def test_whatever_is_told_the_graph_and_the_model_stay_finite(seed, power, kind, noisy):
+    agent = ready(candidates=(1, 2, 3), rows=80, step=0.5)
+    generator = np.random.default_rng(seed)
+    told = {
+        "same": np.ones((3, 2)),
+        "apart": generator.normal(size=(3, 2)),
+        "own": np.repeat(agent.learner.mean, 3, axis=0),
+        "zero": np.zeros((3, 2)),
+    }[kind]
+    if kind != "own":
+        told = told * 10.0**power
+    noise = 10.0**power if noisy else 0.0
+    weights = {0: 10.0 ** generator.uniform(-30, 38)}
+    for _ in range(2):
+        lines = [(model(k, told[k - 1]), means(k, told[k - 1], noise, weights)) for k in (1, 2, 3)]
+        agent.live(Heard(0.0, [packet for line in lines for packet in line], np.ones((1, 2)), np.ones(1)))
+    assert agent.n_estimates > 0 or any(other.bad for other in agent.candidates.values())
+    assert np.isfinite(list(agent.weights.values())).all()
+    assert min(agent.weights.values()) >= 0.0
+    assert np.isfinite(agent.model).all()
 
 
 def test_strangers_are_ignored(caplog):

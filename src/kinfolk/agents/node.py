@@ -269,7 +269,8 @@ class Agent:
         rest = self.since / self.learner.time_constant
         level = self.coupling
         shifted = self.n_estimates > 0 and rest >= 1.0 and not 1.0 / SHIFT < level / max(self.level, 1e-300) < SHIFT
-        if rest >= WARM or shifted:
+        wait = WARM if self.n_estimates else WARM + 1.0  # before the first, all have a time constant to tell
+        if rest >= wait or shifted:
             self._estimate()
 
     def _estimate(self) -> None:
