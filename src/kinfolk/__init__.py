@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from kinfolk.base import TaskMoments, task_moments
     from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
-    from kinfolk.graph import TaskGraphRegressor, TaskGraphTracker
+    from kinfolk.graph import TaskGraphClassifier, TaskGraphRegressor, TaskGraphTracker
     from kinfolk.io import load_model, read_table, save_model
     from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
@@ -30,6 +30,7 @@ _HOME = {
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
     "TaskGraphRegressor": "graph",
+    "TaskGraphClassifier": "graph",
     "TaskGraphTracker": "graph",
     "ReducedRankRegressor": "transfer",
     "SpectralTransferRegressor": "transfer",
@@ -58,6 +59,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
     "TaskGraphRegressor",
+    "TaskGraphClassifier",
     "TaskGraphTracker",
     "ReducedRankRegressor",
     "SpectralTransferRegressor",
@@ -95,7 +97,7 @@ def all_estimators(kind: Literal["regressor", "classifier"] = "regressor") -> li
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators()][0]
     'PooledRidge'
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators("classifier")]
-    ['SharedRepresentationClassifier']
+    ['SharedRepresentationClassifier', 'TaskGraphClassifier']
     """
     from kinfolk.base import TaskClassifier, TaskRegressor
     from kinfolk.exceptions import InputError

@@ -1,10 +1,12 @@
 """Classifiers on the command line."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from kinfolk import TaskGraphClassifier, save_model
 from kinfolk.cli import main
-from kinfolk.datasets import make_shared_classification
+from kinfolk.datasets import make_clustered_tasks, make_shared_classification
 
 
 @pytest.fixture
@@ -62,3 +64,16 @@ def test_classes_that_are_whole_numbers_are_not_called_floats(tables, tmp_path):
     table = pd.read_csv(found)
     assert list(table.columns) == ["task", "prediction", "probability_0", "probability_1"]
     assert set(table["prediction"]) <= {0, 1}
+
+
+def test_a_graph_a_class_is_described_a_line_each(tmp_path, capsys):
+    data = make_clustered_tasks(3, n_tasks=9, n_samples=30, n_features=4, random_state=0)
+    labels = np.array(["a", "b", "c"])[np.digitize(data.y, [-1, 1])]
+    model = TaskGraphClassifier(task="task", shrinkage=0.5).fit(data.X, labels)
+    save_model(model, tmp_path / "m.kin")
+    assert main(["describe", str(tmp_path / "m.kin")]) == 0
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    found = {(words[0], words[1]): words[2] for words in lines if len(words) == 3}
+    for place, label in enumerate("abc"):
+        assert found["coupling,", label] == model.coupling_advice_[place]
+        assert found["edges,", label].startswith(f"{model.graph_[place].nnz // 2}: ")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kinfolk import InputError
+from kinfolk import InputError, load_model
 from kinfolk.cli import main
 from kinfolk.datasets import make_shared_representation
 
@@ -67,6 +67,23 @@ def test_fit_predict_adapt(csv, tmp_path, capsys):
     adapted = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out))
     truth = frame[new]["score"].to_numpy()
     assert np.mean((adapted["prediction"] - truth) ** 2) < np.mean((population["prediction"] - truth) ** 2)
+
+
+def test_a_saved_task_graph_is_described_by_its_edges(csv, tmp_path, capsys):
+    path, model = csv(table()), str(tmp_path / "m.kin")
+    fit = ["fit", path, "--task", "school", "--target", "score", "--method", "TaskGraphRegressor", "--save", model]
+    assert main(fit) == 0
+    assert main(["describe", model]) == 0
+    out = capsys.readouterr().out
+    found = load_model(model)
+    assert f"coupling    {found.coupling_advice_}" in out
+    edges = int(found.graph_.nnz // 2)
+    assert f"edges       {edges}" in out
+    if edges:
+        strongest = max(found.tasks_, key=lambda task: float(found.neighbors(task).max()))
+        near = found.neighbors(strongest)
+        pair = sorted((str(strongest), str(near.index[0])))
+        assert f"edges       {edges}: {pair[0]} - {pair[1]} ({near.iloc[0]:.4g})" in out
 
 
 def test_wide_data(capsys):

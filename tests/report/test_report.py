@@ -113,7 +113,8 @@ def test_a_real_browser_shows_table_and_plots_without_an_error(comparison, tmp_p
     complained, found = look(page, tmp_path, width)
     assert not complained
     assert found["table"]
-    assert found["plots"] == [True] * 4
+    drawn = sum(bool(graph["edges"]) for graph in summarize(comparison)["graphs"])
+    assert found["plots"] == [True] * (4 + drawn)
     assert found["marks"] > 50
     assert found["overflow"] <= 0
 
@@ -132,3 +133,12 @@ def test_partial_pooling_summary_names_its_strongest_features(comparison):
     X, y, _ = comparison.data
     found = kinfolk.compare(X, y, task="task", methods=[PartialPoolingRegressor()])
     assert {row["feature"] for row in summarize(found)["model"]["largest"]} <= {"x0", "x1", "x2", "x3", "flat"}
+
+
+def test_axes_of_rows_are_labelled_with_numbers_however_close_or_far_the_tasks_are():
+    from kinfolk.report.plots import shrinkage
+
+    for n_rows in ([697, 712, 730], [3, 40, 900], [5, 5, 5]):
+        drawing = shrinkage({"n_rows": n_rows, "shrinkage": [0.1, 0.5, 0.9]})
+        assert "mathdefault" not in drawing
+        assert "e+0" not in drawing

@@ -29,13 +29,14 @@ from kinfolk.agents.candidate import Candidate
 from kinfolk.agents.message import SPEAKER, BadMessage, Means, Model, check_features, decode
 from kinfolk.exceptions import InputError
 from kinfolk.graph.streaming.learner import Learner
-from kinfolk.graph.streaming.network import SHIFT, WARM
+from kinfolk.graph.streaming.network import is_due, ready_tasks, rows_between
 from kinfolk.graph.streaming.relearn import empty, relearned
 from kinfolk.graph.streaming.served import CAP, lean
 
 _LOG = logging.getLogger("kinfolk.agents")
 _ROWS = 20  # of its own before an agent can tell what is absurd
 _ABSURD = 100.0  # times the root mean square of the targets (log-odds): what no model predicts
+_TELL = 0.25  # of the rows between estimates: a lost word is told again in time
 _IGNORED = "Agent %d ignores a message from agent %d: %s. More of these are only counted."
 _SILENCE = 1.0  # seconds
 _SILENT_ROUNDS = 10.0
@@ -212,9 +213,10 @@ class Agent:
         shared = self.served[0, self.first :]
         said = [Model(self.id, self.round, heard.time, shared).encode()]
         learner = self.learner
-        if learner.n[0] >= WARM * learner.time_constant and not self.given:
-            self._estimate_if_due()
-            if self.untold >= learner.time_constant:
+        if len(ready_tasks(learner)) and not self.given:
+            if is_due(learner, self.since, self.coupling, self.level if self.n_estimates else None):
+                self._estimate()
+            if self.untold >= _TELL * rows_between(learner):
                 self.untold = 0
                 here = {agent: other.here for agent, other in self.candidates.items()} if self.n_estimates else {}
                 mean, noise = learner.mean[0, self.first :], float(learner.mean_noise[0])
@@ -264,14 +266,6 @@ class Agent:
             np.array([0, len(near)]),
             CAP * _median(np.sqrt((differences**2).sum(axis=1))),
         )
-
-    def _estimate_if_due(self) -> None:
-        rest = self.since / self.learner.time_constant
-        level = self.coupling
-        shifted = self.n_estimates > 0 and rest >= 1.0 and not 1.0 / SHIFT < level / max(self.level, 1e-300) < SHIFT
-        wait = WARM if self.n_estimates else WARM + 1.0  # before the first, all have a time constant to tell
-        if rest >= wait or shifted:
-            self._estimate()
 
     def _estimate(self) -> None:
         """Row of the graph from the means of the block of this agent and the candidates that told theirs."""

@@ -41,7 +41,35 @@ def _tasks(model: Any) -> dict[str, Any]:
         "fit": "; ".join(f"{result.status.value}, {result.n_iter} iterations" for result in results),
         **noise,
         **_numbers(model, model._learned()),
+        **_graph(model),
     }
+
+
+def _graph(model: Any) -> dict[str, str]:
+    """What the coupling of tasks is worth in words, and the strongest edges; a line a class where each has a graph."""
+    found: dict[str, str] = {}
+    if hasattr(model, "coupling_advice_"):
+        found |= _by_class(model, "coupling", model.coupling_advice_)
+    if hasattr(model, "graph_"):  # a coupling need not be a graph
+        graphs = _by_class(model, "edges", model.graph_)
+        found |= {line: _edges(graph, model.tasks_) for line, graph in graphs.items()}
+    return found
+
+
+def _by_class(model: Any, name: str, value: Any) -> dict[str, Any]:
+    """What a model shows under a name, or under a name for each class."""
+    if not isinstance(value, tuple):
+        return {name: value}
+    return {f"{name}, {label}": one for label, one in zip(model.classes_, value, strict=True)}
+
+
+def _edges(graph: Any, tasks: Any, most: int = 5) -> str:
+    """Number of edges, and the strongest ones with their weights."""
+    edges = graph.tocoo()
+    pairs = sorted(zip(-edges.data, *edges.coords, strict=True))
+    named = [f"{tasks[i]} - {tasks[j]} ({-weight:.4g})" for weight, i, j in pairs if i < j]
+    more = ", ..." if len(named) > most else ""
+    return f"{len(named):,}" + (": " if named else "") + ", ".join(named[:most]) + more
 
 
 def _responses(model: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PAPERS = {  # each: a module of `kinfolk.reproduce`, with its _judgement and _figures
     "shared-representation": "Ding, Du and Fang, arXiv 2605.00473",
     "spectral-transfer": "Zhao, Kolar and Lv, arXiv 2604.20161",
+    "task-graph": "Wan and Vlaski, arXiv 2510.10570 and 2608.26989",
 }
 
 

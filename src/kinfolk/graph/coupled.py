@@ -110,10 +110,10 @@ class Blocks:
         return inverse
 
     def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
-        """Vectors ``(T, d, n)`` of covariance S_t."""
+        """Vectors ``(T, d, n)`` of covariance S_t, by its symmetric root: they move little where S_t does."""
         V, v = self.factor.directions, self.factor.values
-        z = np.sqrt(v)[:, :, None] * generator.normal(size=(*v.shape, n))
-        drawn: FloatArray = V.transpose(0, 2, 1) @ z
+        z = generator.normal(size=(self.n_tasks, self.d, n))
+        drawn: FloatArray = V.transpose(0, 2, 1) @ (np.sqrt(v)[:, :, None] * (V @ z))
         return drawn
 
 

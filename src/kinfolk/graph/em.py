@@ -92,14 +92,25 @@ class Study:
             (np.concatenate((root, -root)), (np.concatenate((i, j)), np.concatenate((edges, edges)))),
             shape=(T, len(used)),
         )
-        level = 1.0 / (T * self.base.ridge + self.base.own)
-        return Coupling(laplacian_matrix(T, i, j, weights.edges[used]), incidence, weights.population, level)
+        laplacian = laplacian_matrix(T, i, j, weights.edges[used])
+        return Coupling(laplacian, incidence, weights.population, level(self.base, T))
 
     def expect(self, weights: Weights, last: Expectation | None = None) -> Expectation:
         """The E-step."""
         return expect(
             self.blocks, self.coupling(weights), self.base.noise, n_probes=self.n_probes, seed=self.seed, last=last
         )
+
+
+def level(base: MeanRegularised, n_tasks: int) -> float:
+    """g, the precision of the mean of all tasks (times T), from its prior and that of the tasks about it."""
+    return 1.0 / (n_tasks * base.ridge + base.own)
+
+
+def without_edges(base: MeanRegularised, n_tasks: int) -> Coupling:
+    """The prior precision of mean-regularised tasks."""
+    none = csr_array((n_tasks, n_tasks)), csr_array((n_tasks, 0))
+    return Coupling(*none, pull=1.0 / base.own, level=level(base, n_tasks))
 
 
 @dataclass(frozen=True)

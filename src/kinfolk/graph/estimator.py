@@ -1,27 +1,24 @@
 """The estimator of tasks on a graph that is learned with them."""
 
-from numbers import Integral, Real
+from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_is_fitted
 
-from kinfolk._typing import FloatArray, LabelArray
+from kinfolk._typing import FloatArray
 from kinfolk.base import TaskRegressor
 from kinfolk.exceptions import InputError
-from kinfolk.graph.likelihood import adjacency_matrix, laplacian_matrix
-from kinfolk.graph.newcomers import Newcomers, newcomers
+from kinfolk.graph.attributes import GraphAttributes, detail
+from kinfolk.graph.newcomers import Newcomers, joined, newcomers
+from kinfolk.graph.parameters import check_parameters, given_graph
 from kinfolk.graph.solve import by_graph, by_relationship
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
 from kinfolk.tasks import TaskData
 
-_WEAK = 0.1  # coupling strength below which each task's own rows decide alone
 
-
-class TaskGraphRegressor(TaskRegressor):
+class TaskGraphRegressor(GraphAttributes, TaskRegressor):
     r"""Tasks whose coefficients vary smoothly over a graph that is learned together with them.
 
     .. math:: y_{ti} = a_t + x_{ti}^\top w_t + e_{ti}, \quad e_{ti} \sim N(0, \sigma^2), \qquad
@@ -134,52 +131,10 @@ class TaskGraphRegressor(TaskRegressor):
         self.random_state = random_state
 
     @property
-    def graph_(self) -> csr_array:
-        """Weights between tasks."""
-        edges = self._detail("edges")
-        return adjacency_matrix(len(self.tasks_), edges[0], edges[1], self._detail("edge_weights"))
-
-    @property
-    def laplacian_(self) -> csr_array:
-        """Laplacian of the graph."""
-        edges = self._detail("edges")
-        return laplacian_matrix(len(self.tasks_), edges[0], edges[1], self._detail("edge_weights"))
-
-    @property
-    def pull_(self) -> float:
-        """Precision of the pull towards the mean of all tasks."""
-        return float(self._detail("pull")[0])
-
-    @property
-    def shrinkage_(self) -> float:
-        """Shrinkage of the distances."""
-        return float(self._detail("shrinkage")[0])
-
-    @property
-    def shrinkage_scores_(self) -> FloatArray:
-        """Held-out errors of the candidates."""
-        return self._detail("shrinkage_scores")
-
-    @property
-    def coupling_strength_(self) -> float:
-        """How much the other tasks tell beside a task's own rows."""
-        return float(self._detail("coupling_strength")[0])
-
-    @property
-    def coupling_advice_(self) -> str:
-        """The coupling strength in plain words."""
-        kappa = self.coupling_strength_
-        if kappa < _WEAK:
-            return (
-                f"The tasks' own rows say {1.0 / max(kappa, 1e-12):,.0f} times as much as the other tasks do: "
-                "independent fits are already enough."
-            )
-        return f"What a task learns from the others weighs {kappa:.2g} times as much as its own rows: sharing counts."
-
-    @property
     def relationship_(self) -> FloatArray:
         """Relationship matrix of ``method="mtrl"``."""
-        return self._detail("relationship")
+        check_is_fitted(self)
+        return detail(self.result_, "relationship")
 
     def neighbors(self, task: Any) -> "pd.Series[float]":
         """The tasks that a task is joined to, strongest first.
@@ -200,13 +155,7 @@ class TaskGraphRegressor(TaskRegressor):
             The task is not known.
         """
         check_is_fitted(self)
-        place = np.flatnonzero(self.tasks_ == task)
-        if len(place) != 1:
-            raise InputError(f"neighbors knows the {len(self.tasks_)} tasks of tasks_; {task!r} is not one of them.")
-        row = self.graph_[[int(place[0])]].tocoo()
-        others: LabelArray = self.tasks_[row.coords[1]]
-        found = pd.Series(row.data, index=others, name="weight", dtype=float)
-        return found.sort_values(ascending=False, kind="stable")
+        return self._neighbors(task, self.result_)
 
     def adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn new tasks from their few rows, leaving known tasks as they are.
@@ -239,32 +188,12 @@ class TaskGraphRegressor(TaskRegressor):
             return found[0].posterior
 
         new = self._adapted(X, y, sample_weight, learn)
-        labels = new.tasks_[~np.isin(new.tasks_, self.tasks_)]
-        place = np.argsort(np.argsort(np.concatenate((self.tasks_, labels)), kind="stable"), kind="stable")
-        details = dict(new.result_.details)
-        more = np.stack((found[0].neighbour, len(self.tasks_) + found[0].task))
-        edges = np.sort(place[np.concatenate((details["edges"], more), axis=1)], axis=0)
-        details["edges"] = edges
-        details["edge_weights"] = np.concatenate((details["edge_weights"], found[0].weights))
-        new.result_ = FitResult(
-            new.result_.posterior,
-            new.result_.status,
-            new.result_.n_iter,
-            new.result_.objective,
-            new.result_.history,
-            details,
-        )
+        new.result_ = replace(new.result_, details=joined(new.result_.details, found[0], self.tasks_, new.tasks_))
         return new
 
     def _newcomers(self, data: TaskData) -> Newcomers:
         result = self.result_
         return newcomers(result.posterior, data.moments(), self._new_task_noise(), result.details.get("feature_root"))
-
-    def _detail(self, name: str) -> FloatArray:
-        check_is_fitted(self)
-        if name not in self.result_.details:
-            raise AttributeError(f"method={self.method!r} has no {name}.")
-        return self.result_.details[name]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -274,15 +203,7 @@ class TaskGraphRegressor(TaskRegressor):
             raise InputError(f"covariance must be 'auto', 'scalar', 'diagonal' or 'full'; got {self.covariance!r}.")
         if self.method == "mtrl" and self.graph is not None:
             raise InputError("method='mtrl' learns a relationship matrix and takes no graph; use method='em'.")
-        for name, least in (("n_neighbors", 1), ("n_probes", 1), ("max_iter", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-                raise InputError(f"{name} must be a whole number >= {least}; got {value!r}.")
-        number = isinstance(self.shrinkage, Real) and not isinstance(self.shrinkage, bool)
-        if not (self.shrinkage == "auto" if not number else 0.0 <= float(self.shrinkage) <= 1.0):
-            raise InputError(f"shrinkage must be 'auto' or a number from 0 to 1; got {self.shrinkage!r}.")
-        if not (isinstance(self.tol, Real) and 0.0 < float(self.tol) < np.inf):
-            raise InputError(f"tol must be a number > 0; got {self.tol!r}.")
+        check_parameters(self)
 
     def _solve(self, data: TaskData) -> FitResult:
         common = {"max_iter": self.max_iter, "tol": self.tol, "seed": self.random_state}
@@ -294,27 +215,3 @@ class TaskGraphRegressor(TaskRegressor):
         shrinkage = None if isinstance(self.shrinkage, str) else float(self.shrinkage)
         others = {"n_neighbors": self.n_neighbors, "n_probes": self.n_probes}
         return by_graph(data, graph=graph, covariance=self.covariance, shrinkage=shrinkage, **others, **common)
-
-
-def given_graph(graph: Any, tasks: LabelArray) -> FloatArray:
-    """A user's weights between the tasks, in the order of ``tasks``.
-
-    Raises
-    ------
-    InputError
-        They have the wrong shape, are negative, not symmetric or not finite, or a DataFrame lacks a task.
-    """
-    if isinstance(graph, pd.DataFrame):
-        lacking = [label for label in tasks.tolist() if label not in graph.index or label not in graph.columns]
-        if lacking:
-            raise InputError(f"graph has no row or column for tasks {lacking[:5]}.")
-        graph = graph.loc[list(tasks), list(tasks)]
-    weights = np.asarray(graph.toarray() if issparse(graph) else graph, dtype=float)
-    if weights.shape != (len(tasks), len(tasks)):
-        raise InputError(f"graph must be ({len(tasks)}, {len(tasks)}), one row a task; it has shape {weights.shape}.")
-    if not np.isfinite(weights).all() or (weights < 0.0).any() or not np.allclose(weights, weights.T):
-        raise InputError("graph must hold finite, non-negative and symmetric weights.")
-    off: FloatArray = weights - np.diag(np.diag(weights))
-    if not off.any():
-        raise InputError("graph joins no tasks: all its weights are zero. Leave it out, or give at least one edge.")
-    return off

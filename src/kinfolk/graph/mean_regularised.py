@@ -69,12 +69,12 @@ def mean_regularised(moments: Moments) -> tuple[MeanRegularised, Moments, Factor
         Of ``joint``.
     """
     joint, factor = moments, moments.factor()
-    fit = _maximum(_Evidence(joint, factor, moments.degrees_of_freedom))
+    fit = most_likely(factor, moments.degrees_of_freedom)
     for _ in range(_TURNS):
         _, center, spread = intercepts(fit.slopes, moments, fit.noise)
         joint = with_means(moments, center, spread / fit.noise)
         factor = joint.factor()
-        fit = _maximum(_Evidence(joint, factor, moments.degrees_of_freedom + max(moments.n_tasks - 1.0, 0.0)), fit)
+        fit = most_likely(factor, moments.degrees_of_freedom + max(moments.n_tasks - 1.0, 0.0), fit)
     return replace(fit, center=center, spread=spread), joint, factor
 
 
@@ -92,8 +92,25 @@ def with_means(moments: Moments, center: float, ratio: float) -> Moments:
     return replace(moments, b=b, yy=yy, rows=rows, targets=targets)
 
 
-def _maximum(evidence: "_Evidence", last: MeanRegularised | None = None) -> MeanRegularised:
+def most_likely(
+    factor: Factor, freedom: float, last: MeanRegularised | None = None, *, largest: float = np.inf
+) -> MeanRegularised:
+    """The strengths of largest evidence.
+
+    Parameters
+    ----------
+    factor : Factor
+    freedom : float
+        Degrees of freedom for the noise; 0: it is known to have variance one.
+    last : MeanRegularised, optional
+        One more start.
+    largest : float
+        Most that o and q may be.
+    """
+    evidence = _Evidence(factor, freedom)
     low, high = np.array([_OWN, _MEAN]).T - np.array([evidence.log_information, 0.0])
+    high = np.minimum(high, np.log(largest))
+    low = np.minimum(low, high)
     starts = [np.clip([at - evidence.log_information, -np.log(evidence.d)], low, high) for at in (0.0, 3.0)]
     if last is not None:
         starts.append(np.clip(np.log([last.own, last.ridge]), low, high))
@@ -110,10 +127,10 @@ def _maximum(evidence: "_Evidence", last: MeanRegularised | None = None) -> Mean
 
 
 class _Evidence:
-    def __init__(self, moments: Moments, factor: Factor, freedom: float) -> None:
+    def __init__(self, factor: Factor, freedom: float) -> None:
         self.values, self.directions, self.targets = factor.values, factor.directions, factor.targets
         self.rest = float(factor.rest.sum())
-        self.d = moments.n_features
+        self.d = factor.directions.shape[2]
         self.freedom = freedom
         self.flat = factor.directions.reshape(-1, self.d)
         heard = factor.values[factor.values > 0.0]
@@ -133,7 +150,7 @@ class _Evidence:
         return quad, share, covariance, mean, own
 
     def noise(self, quad: float) -> float:
-        """Profiled noise; the target's variance where no task has two rows."""
+        """Profiled noise; one where it is known, or where no task has two rows."""
         return max(quad / self.freedom, NOISE) if self.freedom > 0 else 1.0
 
     def loss(self, theta: FloatArray) -> tuple[float, FloatArray]:

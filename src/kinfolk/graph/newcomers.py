@@ -10,12 +10,13 @@ marginal likelihoods of its rows: no choice has to be right, and with no rows it
 drawn at random. Known tasks stay as they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import softmax
 
-from kinfolk._typing import FloatArray, IntArray
+from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.graph.coupled import Blocks
 from kinfolk.graph.features import in_units
 from kinfolk.posterior import Posterior
@@ -102,6 +103,26 @@ def newcomers(known: Posterior, moments: Moments, noise: float, root: FloatArray
     task, place = np.nonzero(share.sum(axis=2) > _USED)
     strength = (share / _LENGTHS).sum(axis=2) / tau2
     return Newcomers(posterior, task, members[task, place], strength[task, place])
+
+
+def joined(
+    details: Mapping[str, FloatArray], found: Newcomers, known: LabelArray, tasks: LabelArray
+) -> dict[str, FloatArray]:
+    """Details of a fit with the newcomers' edges beside the old ones, all ends by their places in ``tasks``.
+
+    Parameters
+    ----------
+    details : mapping
+    found : Newcomers
+    known, tasks : (K,) and (T,) arrays
+        Sorted labels of the tasks before and after.
+    """
+    labels = np.concatenate((known, tasks[~np.isin(tasks, known)]))
+    place = np.argsort(np.argsort(labels, kind="stable"), kind="stable")
+    more = np.stack((found.neighbour, len(known) + found.task))
+    edges = np.sort(place[np.concatenate((details["edges"], more), axis=1)], axis=0)
+    weights = np.concatenate((details["edge_weights"], found.weights))
+    return {**details, "edges": edges, "edge_weights": weights}
 
 
 def _best_fitting(slopes: FloatArray, moments: Moments, k: int) -> IntArray:

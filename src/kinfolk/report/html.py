@@ -7,6 +7,8 @@ from markupsafe import Markup
 
 from kinfolk.report.summarize_transfer import gain_text
 
+_LISTED = 8  # tasks in a table of who helps whom
+
 
 def to_html(summary: dict[str, Any]) -> str:
     """One self-contained HTML page (inline styles and SVG, no script, no network) from what `summarize` gives."""
@@ -17,7 +19,28 @@ def to_html(summary: dict[str, Any]) -> str:
     figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, shown)}
-    return _page("report.html", summary, figures, dumbbell_note=note)
+    graphs = [_drawn(graph) for graph in summary["graphs"]]
+    return _page("report.html", summary | {"graphs": graphs}, figures, dumbbell_note=note)
+
+
+def _drawn(graph: dict[str, Any]) -> dict[str, Any]:
+    """A graph of the summary with its drawing, and the rows of its tables."""
+    from kinfolk.report import graph_plots
+
+    tasks = graph["tasks"]
+    if not graph["edges"]:
+        return graph | {"drawing": ""}
+    drawing, note = graph_plots.task_graph(graph)
+    single = len(tasks) <= graph_plots.DRAWN
+    return graph | {
+        "drawing": Markup(drawing),
+        "note": note,
+        "full": graph_plots.gain_scale(tasks) if single else None,
+        "untested": any(row["gain"] is None for row in tasks),
+        "lean": sorted(tasks, key=lambda row: -row["others"])[:_LISTED],
+        "give": sorted(tasks, key=lambda row: -row["given"])[:_LISTED],
+        "rest": tasks if single and len(tasks) > _LISTED else [],
+    }
 
 
 def transfer_to_html(summary: dict[str, Any]) -> str:
@@ -50,7 +73,7 @@ def _page(template: str, summary: dict[str, Any], figures: dict[str, str], **mor
     environment = Environment(
         loader=PackageLoader("kinfolk.report", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"number": _number, "percent": _percent}
+    environment.filters |= {"number": _number, "percent": _percent, "gain": "{:+.0%}".format}
     environment.globals |= {"gain_text": gain_text}
     drawn = {name: Markup(svg) for name, svg in figures.items()}
     return environment.get_template(template).render(**summary, figures=drawn, **more)

@@ -1,24 +1,14 @@
 """The report's plots, as SVG texts that take their colours from the page."""
 
-import io
 import math
-import re
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
-# stand-ins that are replaced by the page's own colours, so that dark and light both work
-_INK, _FAINT, _GOOD, _BAD, _ALONE = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
-_COLOURS = {
-    _INK: "currentColor",
-    _FAINT: "var(--line)",
-    _GOOD: "var(--good)",
-    _BAD: "var(--bad)",
-    _ALONE: "var(--alone)",
-}
+from kinfolk.report.canvas import ALONE, BAD, FAINT, GOOD, INK, short, style, svg
+
 _MOST = 60  # tasks in one dumbbell plot
 
 
@@ -44,31 +34,31 @@ def dumbbell(
     if len(drawn) > _MOST:
         note = f"The {_MOST // 2} {noun}s with the worst and the {_MOST // 2} with the best gain, of {len(drawn)}."
         drawn = [*drawn[: _MOST // 2], *drawn[-_MOST // 2 :]]
-    with _style():
+    with style():
         figure = Figure(figsize=(width, 1.1 + 0.23 * max(len(drawn), 2)), layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(drawn):
             before, after = math.sqrt(row["baseline_error"]), math.sqrt(row["error"])
-            colour = {"helped": _GOOD, "hurt": _BAD}.get(row["verdict"], _INK)
+            colour = {"helped": GOOD, "hurt": BAD}.get(row["verdict"], INK)
             axes.plot([before, after], [place, place], color=colour, linewidth=2, alpha=0.75, solid_capstyle="round")
-            axes.plot(before, place, "o", color=_ALONE, markersize=5, label=baseline if place == 0 else None)
+            axes.plot(before, place, "o", color=ALONE, markersize=5, label=baseline if place == 0 else None)
             axes.plot(after, place, "o", color=colour, markersize=6.5, label=shown if place == 0 else None)
-        axes.set_yticks(range(len(drawn)), [_short(row["task"]) for row in drawn])
+        axes.set_yticks(range(len(drawn)), [short(row["task"]) for row in drawn])
         axes.set_ylim(-0.8, len(drawn) - 0.2)
         axes.set_xlabel(f"root mean error {unit or f'of a {noun}'} (smaller is better)")
-        axes.grid(axis="x", color=_FAINT, linewidth=0.6)
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
-        return _svg(figure, f"Error of each {noun} with {baseline} and with {shown}"), note
+        return svg(figure, f"Error of each {noun} with {baseline} and with {shown}"), note
 
 
 def gains(tasks: list[dict[str, Any]]) -> str:
     """Transfer gain of each task with its standard error, against its rows (or in order, when all have as many)."""
     drawn = [row for row in tasks if row["gain"] is not None]
-    with _style():
+    with style():
         figure = Figure(figsize=(7.6, 3.4), layout="constrained")
         axes = figure.add_subplot()
         places = _places(axes, [row["n_rows"] for row in drawn])
-        for verdict, colour in (("unharmed", _INK), ("helped", _GOOD), ("hurt", _BAD)):
+        for verdict, colour in (("unharmed", INK), ("helped", GOOD), ("hurt", BAD)):
             some = [(place, row) for place, row in zip(places, drawn, strict=True) if row["verdict"] == verdict]
             across, gain = [place for place, _ in some], [max(row["gain"], -2.0) for _, row in some]
             errors = [row["gain_se"] or 0.0 for _, row in some]
@@ -76,37 +66,42 @@ def gains(tasks: list[dict[str, Any]]) -> str:
                 low, high = ([g + sign * e for g, e in zip(gain, errors, strict=True)] for sign in (-1, 1))
                 axes.vlines(across, low, high, color=colour, linewidth=1, alpha=0.5)
             axes.plot(across, gain, "o", color=colour, markersize=5 if len(drawn) <= 5 * _MOST else 3, alpha=0.85)
-        axes.axhline(0.0, color=_INK, linewidth=0.8)
+        axes.axhline(0.0, color=INK, linewidth=0.8)
         axes.set_ylabel("transfer gain")
         axes.set_ylim(bottom=max(axes.get_ylim()[0], -2.1), top=min(axes.get_ylim()[1], 1.1))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
-        return _svg(figure, "Transfer gain of each task against its number of rows")
+        return svg(figure, "Transfer gain of each task against its number of rows")
 
 
 def shrinkage(model: dict[str, Any]) -> str:
     """How far each task was pulled to the population, against its rows (or in order, when all have as many)."""
-    with _style():
+    with style():
         figure = Figure(figsize=(3.7, 3.0), layout="constrained")
         axes = figure.add_subplot()
         pairs = [(n, s) for n, s in zip(model["n_rows"], model["shrinkage"], strict=True) if s is not None]
         pairs.sort(key=lambda pair: pair[1])
         places = _places(axes, [n for n, _ in pairs])
         axes.plot(
-            places, [s for _, s in pairs], "o", color=_GOOD, markersize=4.5 if len(pairs) <= 300 else 2.5, alpha=0.8
+            places, [s for _, s in pairs], "o", color=GOOD, markersize=4.5 if len(pairs) <= 300 else 2.5, alpha=0.8
         )
         axes.set_ylim(max(min([s for _, s in pairs], default=0.0), -1.0) - 0.05, 1.08)
-        axes.axhline(1.0, color=_INK, linewidth=0.8)
-        axes.axhline(0.0, color=_INK, linewidth=0.8)
+        axes.axhline(1.0, color=INK, linewidth=0.8)
+        axes.axhline(0.0, color=INK, linewidth=0.8)
         axes.set_ylabel("shrinkage (1: population)")
-        return _svg(figure, "Shrinkage of each task's coefficients towards the population, against its rows")
+        return svg(figure, "Shrinkage of each task's coefficients towards the population, against its rows")
 
 
 def _places(axes: Axes, n_rows: list[int]) -> list[int]:
     """Where tasks stand on the horizontal axis: at their number of rows, or side by side when all have as many."""
     if len(set(n_rows)) > 1:
-        axes.set_xscale("log")
         axes.set_xlabel("rows of the task")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if max(n_rows) > 8 * min(n_rows):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+            axes.xaxis.set_minor_formatter("")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         return n_rows
     axes.set_xlabel("tasks in order")
     return list(range(1, len(n_rows) + 1))
@@ -114,20 +109,20 @@ def _places(axes: Axes, n_rows: list[int]) -> list[int]:
 
 def spectrum(model: dict[str, Any], shown: str) -> str:
     """Singular values of the coefficients about their mean, alone and shared."""
-    with _style():
+    with style():
         figure = Figure(figsize=(3.7, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for values, colour, label in (
-            (model["singular_values_alone"], _ALONE, "alone"),
-            (model["singular_values"], _GOOD, "shared"),
+            (model["singular_values_alone"], ALONE, "alone"),
+            (model["singular_values"], GOOD, "shared"),
         ):
             some = values[:30]
             axes.plot(range(1, len(some) + 1), some, "o-", color=colour, markersize=4, linewidth=1.2, label=label)
         axes.set_xlabel("direction")
         axes.set_ylabel("spread of tasks")
         axes.set_ylim(bottom=0.0)
-        axes.legend(frameon=False, labelcolor=_INK)
-        return _svg(figure, f"Singular values of the tasks' coefficients, alone and with {shown}")
+        axes.legend(frameon=False, labelcolor=INK)
+        return svg(figure, f"Singular values of the tasks' coefficients, alone and with {shown}")
 
 
 def directions(rows: list[dict[str, Any]], most: int = 16) -> str:
@@ -143,18 +138,18 @@ def directions(rows: list[dict[str, Any]], most: int = 16) -> str:
     own, other = ([row for row in rows if row["known"] is known] for known in (True, False))
     step = 1 if len(own) <= 10 else 2
     bars = [
-        (str(row["direction"]) if i % step == 0 else "", row["share"], _GOOD if row["free"] else _INK)
+        (str(row["direction"]) if i % step == 0 else "", row["share"], GOOD if row["free"] else INK)
         for i, row in enumerate(own[:most])
     ]
     if own[most:]:
         pooled = sum(row["share"] for row in own[most:])
-        bars.append((f"\n{most + 1}–{len(own)}", pooled, _GOOD if own[most]["free"] else _INK))
+        bars.append((f"\n{most + 1}–{len(own)}", pooled, GOOD if own[most]["free"] else INK))
     places = [float(place) for place in range(len(bars))]
     if other:
-        bars.append(("outside", sum(row["share"] for row in other), _ALONE))
+        bars.append(("outside", sum(row["share"] for row in other), ALONE))
         places.append(len(places) + 0.8)
     side = rows[0]["side"]
-    with _style():
+    with style():
         figure = Figure(figsize=(3.7, 2.6), layout="constrained")
         axes = figure.add_subplot()
         axes.bar(places, [share for _, share, _ in bars], 0.72, color=[colour for *_, colour in bars])
@@ -165,10 +160,10 @@ def directions(rows: list[dict[str, Any]], most: int = 16) -> str:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.set_xlabel(f"direction of {side}")
         axes.set_ylabel("share of the fit")
-        axes.grid(axis="y", color=_FAINT, linewidth=0.6)
+        axes.grid(axis="y", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.tick_params(axis="x", length=0)
-        return _svg(figure, f"Share of the fit along each of the source's directions of {side}, and outside of them")
+        return svg(figure, f"Share of the fit along each of the source's directions of {side}, and outside of them")
 
 
 def path(rows: list[dict[str, Any]], alone: float | None, source: str) -> tuple[str, tuple[int, int]]:
@@ -188,17 +183,17 @@ def path(rows: list[dict[str, Any]], alone: float | None, source: str) -> tuple[
     best = min(rows, key=lambda row: float(row["error"]))
     chosen = (best["free_u"], best["free_v"])
     top = max(1.6 * best["error"], 1.25 * (alone or 0.0))
-    with _style():
+    with style():
         figure = Figure(figsize=(3.7, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for free, line in sorted(lines.items(), key=lambda pair: pair[0] == chosen):
             line = sorted(line, key=lambda row: float(row["strength"]))
             strengths, errors = ([row[name] for row in line] for name in ("strength", "error"))
-            colour, width = (_GOOD, 2.2) if free == chosen else (_ALONE, 0.9)
+            colour, width = (GOOD, 2.2) if free == chosen else (ALONE, 0.9)
             axes.plot(strengths, errors, color=colour, linewidth=width, alpha=1.0 if free == chosen else 0.8)
-        axes.plot(best["strength"], best["error"], "o", color=_GOOD, markersize=6.5)
+        axes.plot(best["strength"], best["error"], "o", color=GOOD, markersize=6.5)
         if alone is not None:
-            axes.axhline(alone, color=_INK, linewidth=1.0, linestyle=(0, (4, 3)))
+            axes.axhline(alone, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter("")
@@ -206,52 +201,4 @@ def path(rows: list[dict[str, Any]], alone: float | None, source: str) -> tuple[
         axes.set_ylim(low - 0.12 * (top - low), top)
         axes.set_xlabel("penalty")
         axes.set_ylabel("cross-validated error")
-        return _svg(figure, f"Error of spectral transfer from {source} against the penalty"), chosen
-
-
-def _style() -> Any:
-    return matplotlib.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "kinfolk",
-            "font.family": "sans-serif",
-            "font.size": 9,
-            "text.color": _INK,
-            "axes.labelcolor": _INK,
-            "axes.edgecolor": _FAINT,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "figure.facecolor": "none",
-            "axes.facecolor": "none",
-            "text.parse_math": False,
-        }
-    )
-
-
-def _svg(figure: Figure, alternative: str) -> str:
-    """SVG element with a text alternative, scaled by the page, its colours those of the page."""
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    _, rest = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S).split(">", 1)
-    width, height = (72.0 * side for side in figure.get_size_inches())
-    label = _escape(alternative)
-    opening = (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        f'viewBox="0 0 {width:g} {height:g}" style="max-width:{width * 1.34:.0f}px" aria-label="{label}"'
-    )
-    for stand_in, colour in _COLOURS.items():
-        rest = rest.replace(stand_in, colour)
-    return f"{opening}><title>{label}</title>{rest}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-
-
-def _short(task: Any) -> str:
-    text = str(task)
-    return text if len(text) <= 28 else text[:27] + "…"
+        return svg(figure, f"Error of spectral transfer from {source} against the penalty"), chosen

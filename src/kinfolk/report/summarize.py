@@ -1,5 +1,7 @@
 """Everything that the report shows, as one dict of plain values."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 
 from kinfolk.base import TaskRegressor
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
+from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.selection import Comparison
 
 _LISTED = 8  # tasks in the tables of the most helped and the worst hurt
@@ -27,7 +30,8 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         ``comparison`` (as `Comparison.to_dict`), ``shown`` (the method whose tasks are shown beside the baseline: the
         recommended one, or the best other one when the baseline itself is recommended), ``headline``, ``tasks`` (one
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
-        method fitted on all rows, None for methods without coefficients), ``command``.
+        method fitted on all rows, None for methods without coefficients), ``graphs`` (what `summarize_graphs` says of
+        the methods with a task graph), ``command``.
     """
     found = comparison.to_dict()
     shown = comparison.recommended
@@ -39,7 +43,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
     rows = [row for row in found["tasks"] if row["method"] == shown and row["n_tested"] > 0]
     order = {str(task): place for place, task in enumerate(tasks["task"])}
     rows.sort(key=lambda row: order[str(row["task"])])
-    settings = comparison.settings
+    settings, refit = comparison.settings, cache(comparison.refit)  # no method is fitted twice
     call = f"kinfolk.compare(X, y, task={settings['task']!r}, random_state={settings['random_state']!r})"
     return {
         "comparison": found,
@@ -48,7 +52,8 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "tasks": rows,
         "helped": [row for row in reversed(rows) if row["verdict"] == "helped"][:_LISTED],
         "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
-        "model": _model(comparison, shown),
+        "model": _model(comparison, shown, refit),
+        "graphs": summarize_graphs(comparison, refit),
         "command": command or call,
     }
 
@@ -66,12 +71,12 @@ def _headline(comparison: Comparison) -> str:
     )
 
 
-def _model(comparison: Comparison, shown: str) -> dict[str, Any] | None:
+def _model(comparison: Comparison, shown: str, refit: Callable[[str], Any]) -> dict[str, Any] | None:
     """Shrinkage and spectrum of the shown method, fitted on all rows beside the independent fit."""
     estimator = comparison.estimators[shown]
     if not isinstance(estimator, TaskRegressor) or "IndependentRidge" not in comparison.estimators:
         return None
-    fitted, alone = comparison.refit(shown), comparison.refit("IndependentRidge")
+    fitted, alone = refit(shown), refit("IndependentRidge")
     coef, own = fitted.result_.posterior.mean[:, 1:], alone.result_.posterior.mean[:, 1:]
     population = fitted.result_.posterior.prior.mean[1:] if fitted.has_population else np.zeros(coef.shape[1])
     values = singular_values(coef)

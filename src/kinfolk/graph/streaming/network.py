@@ -1,6 +1,7 @@
 """All tasks of a stream: what they learn alone, the graph that joins them, and what they serve."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -11,11 +12,15 @@ from kinfolk.graph.streaming.learner import Learner, Rows
 from kinfolk.graph.streaming.relearn import empty, relearned, rescaled, strength
 from kinfolk.graph.streaming.served import combine, diffusion_strength, metropolis, track
 
-WARM = 4.0  # time constants before a task takes part in an estimate, and between estimates
-SHIFT = 2.0  # times the coupling strength: estimate now
+_WARM = 3.0  # rows for each coefficient before a task takes part in an estimate
+_BETWEEN = 4.0  # time constants between estimates, at most
+_GROWTH = 1.5  # of the rows of a task between estimates, until then
+_LEAST = 20  # rows, in any case
+_NUMBERS = ("eta", "level", "since", "n_estimates")
+_SHIFT = 2.0  # times the coupling strength: estimate now
 
 
-@dataclass
+@dataclass(eq=False)
 class Network:
     """Tasks on a graph that is learned on the way.
 
@@ -24,6 +29,9 @@ class Network:
     mode : {"track", "diffusion", "independent", "consensus"}
     learner : Learner
     served : (K, M) array
+    worth : (K,) array
+        Running mean of what the served model of a task saves of the squared (clipped) residual of its own, before both
+        have seen the row.
     first : int
         Coefficients before this one lean on nobody.
     n_neighbors : int
@@ -43,6 +51,7 @@ class Network:
     mode: str
     learner: Learner
     served: FloatArray
+    worth: FloatArray
     first: int
     n_neighbors: int
     given: csr_array | None = None
@@ -56,12 +65,19 @@ class Network:
     def start(cls, n_features: int, *, mode: str, loss: str, step: float, first: int, n_neighbors: int) -> "Network":
         """No task yet."""
         nobody = np.zeros((0, n_features))
-        return cls(mode, Learner.start(nobody, loss=loss, step=step), nobody, first, n_neighbors)
+        return cls(mode, Learner.start(nobody, loss=loss, step=step), nobody, np.zeros(0), first, n_neighbors)
 
     @property
     def n_tasks(self) -> int:
         """K."""
         return len(self.served)
+
+    @property
+    def models(self) -> FloatArray:
+        """What to predict with ``(K, M)``: a tracked task served worse than alone, lately, keeps its own model."""
+        if self.mode != "track":
+            return self.served
+        return np.where((self.worth < 0.0)[:, None], self.learner.own, self.served)
 
     @property
     def laplacian(self) -> csr_array:
@@ -75,6 +91,7 @@ class Network:
             own = np.tile(start, (n_new, 1))
             self.learner.join(Learner.start(own, loss=self.learner.loss, step=self.learner.step))
             self.served = np.concatenate((self.served, own))
+            self.worth = np.concatenate((self.worth, np.zeros(n_new)))
             table = self.adjacency.tocoo()
             self.adjacency = csr_array((table.data, table.coords), shape=(self.n_tasks, self.n_tasks))
         self.given = given
@@ -105,6 +122,8 @@ class Network:
 
     def _round(self, tasks: Rows, U: FloatArray, y: FloatArray, weights: FloatArray | None) -> IntArray:
         learner = self.learner
+        alone, together = (learner.clipped(w[tasks], tasks, U, y) for w in (learner.own, self.served))
+        self.worth[tasks] += learner.late(tasks) * (alone**2 - together**2 - self.worth[tasks])
         changed = learner.learn(tasks, U, y, weights)
         if self.mode == "independent":
             self.served[tasks] = learner.own[tasks]
@@ -136,17 +155,11 @@ class Network:
     def _estimate_if_due(self) -> None:
         if self.mode in ("independent", "consensus") or self.n_tasks < 2:
             return
-        rest = self.since / self.n_tasks / self.learner.time_constant
-        shifted = (
-            self.n_estimates > 0
-            and rest >= 1.0
-            and not 1.0 / SHIFT < self.coupling_strength / max(self.level, 1e-300) < SHIFT
-        )
-        if rest < WARM and not shifted:
-            return
-        ready = np.flatnonzero(self.learner.n >= WARM * self.learner.time_constant)
-        if len(ready) > 1:
-            self.estimate(ready)
+        last = self.level if self.n_estimates else None
+        if is_due(self.learner, self.since / self.n_tasks, self.coupling_strength, last):
+            ready = ready_tasks(self.learner)
+            if len(ready) > 1:
+                self.estimate(ready)
 
     def estimate(self, ready: IntArray) -> None:
         """Estimate the graph anew from the running means of some tasks."""
@@ -161,3 +174,60 @@ class Network:
             curvature = spread * float(learner.power[ready].mean()) / learner.own.shape[1]
             self.eta = diffusion_strength(self.laplacian, float(learner.noise[ready].mean()), curvature)
         self.level, self.since, self.n_estimates = self.coupling_strength, 0, self.n_estimates + 1
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the tasks have learned, as arrays and numbers."""
+        table, learner = self.adjacency.tocoo(), self.learner
+        numbers = {name: getattr(self, name) for name in ("served", "worth", *_NUMBERS)}
+        learned = {f"learner.{name}": getattr(learner, name) for name in learner.arrays()}
+        edges = {"edges": np.stack(table.coords).astype(np.int64), "edge_weights": table.data}
+        return numbers | learned | edges
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become the network that `state` described.
+
+        Raises
+        ------
+        ValueError
+            The parts do not belong together.
+        """
+        shape, K = self.learner.own.shape[1:], len(state["served"])
+        for name in self.learner.arrays():
+            part = state[f"learner.{name}"]
+            if part.shape not in ((K, *shape), (K,)):
+                raise ValueError(f"{name} of shape {part.shape} for {K} tasks of {shape[0]} coefficients")
+            setattr(self.learner, name, part)
+        for name in ("served", "worth", *_NUMBERS):
+            setattr(self, name, state[name])
+        if self.served.shape != self.learner.own.shape or self.worth.shape != (K,):
+            raise ValueError(f"models of shape {self.served.shape}, own of shape {self.learner.own.shape}")
+        self.adjacency = csr_array((state["edge_weights"], tuple(state["edges"])), shape=(K, K))
+
+
+def ready_tasks(learner: Learner) -> IntArray:
+    """Tasks with rows enough to take part in an estimate."""
+    return np.flatnonzero(learner.n >= max(_WARM * learner.own.shape[1], _LEAST))
+
+
+def is_due(learner: Learner, rest: float, strength_now: float, strength_then: float | None) -> bool:
+    """Whether a graph is to be estimated anew.
+
+    Parameters
+    ----------
+    learner : Learner
+    rest : float
+        Rows of a task since the last estimate.
+    strength_now, strength_then : float
+        Coupling strengths of the graph now and at the last estimate (None: there was none).
+    """
+    shifted = (
+        strength_then is not None
+        and rest >= learner.time_constant
+        and not 1.0 / _SHIFT < strength_now / max(strength_then, 1e-300) < _SHIFT
+    )
+    return shifted or rest >= rows_between(learner)
+
+
+def rows_between(learner: Learner) -> float:
+    """Rows of a task between estimates: half of those it had at the last one, up to four time constants."""
+    return min((1.0 - 1.0 / _GROWTH) * float(learner.n.mean()), _BETWEEN * learner.time_constant)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.graph.candidates import Points
@@ -56,15 +57,17 @@ def rescaled(means: FloatArray, noise: FloatArray, ready: IntArray, given: csr_a
     up = i < j
     first, second, weights = i[up].astype(np.int64), j[up].astype(np.int64), part.data[up]
     points = Points(means[ready])
-    problem = Likelihood(len(ready), first, second, np.maximum(points.distances(first, second), 1e-300))
-    if not len(first) or problem.at(Weights(weights)) is None or not points.mean_distance() > 0.0:
+    problem = Likelihood(len(ready), first, second, points.distances(first, second))
+    used = float(weights @ problem.distances)
+    if not used > 0.0:
         return given
-    start = weights
-    weights = problem.rescaled(Weights(weights)).edges
+    rank = len(ready) - connected_components(part, directed=False)[0]
+    start, weights = weights, weights * rank / used
+    noise = _positive(noise, means)[ready]
     for _ in range(_TURNS):
-        smoothed, C = smooth(means[ready], _positive(noise, means)[ready], problem, Weights(weights))
+        smoothed, C = smooth(means[ready], noise, problem, Weights(weights))
         r = Points(smoothed).distances(first, second) + problem.resistances(C)
-        weights = weights * (len(ready) - 1) / float(weights @ r)
+        weights = weights * rank / float(weights @ r)
     return csr_array(given * float(weights[0] / start[0]))
 
 

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.base import BaseEstimator
@@ -13,9 +12,10 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk._typing import BoolArray, FloatArray, LabelArray
 from kinfolk.exceptions import InputError
-from kinfolk.graph.estimator import given_graph
+from kinfolk.graph.parameters import given_graph
+from kinfolk.graph.streaming.attributes import StreamAttributes
 from kinfolk.graph.streaming.network import Network
 from kinfolk.scaling import Scaling
 from kinfolk.validation import (
@@ -34,11 +34,11 @@ MODES = ("track", "diffusion", "independent", "consensus")
 LOSSES = ("squared", "logistic")
 
 
-def _is_logistic(tracker: "TaskGraphTracker") -> bool:
+def _has_classes(tracker: "TaskGraphTracker") -> bool:
     return bool(tracker.loss == "logistic")
 
 
-class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class TaskGraphTracker(StreamAttributes, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     r"""Tasks that arrive row by row, each learning alone and leaning on the neighbours of a graph learned on the way.
 
     .. math:: w_k \leftarrow w_k - \mu\, \psi(e)\, u / \max(\|u\|^2, p_k), \qquad
@@ -93,8 +93,13 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         How often the graph was estimated.
     changes_ : DataFrame
         ``task`` and ``row`` (of its own rows) where the residuals of a task jumped and its running mean was restarted.
+    transfer_gain_ : (T,) array
+        Share of a task's squared error that leaning on the others saves, over its last rows, each before its step.
+        A tracked task with a negative gain serves its own model.
     coupling_strength_ : float
         :math:`\kappa = s \operatorname{tr}(L) / T`: below 0.1 independent learners are already enough.
+    coupling_advice_ : str
+        That in plain words.
     feature_names_, n_features_in_
         Features, without the task column; columns of X.
 
@@ -121,13 +126,6 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     >>> bool((tasks.clusters[near.index[:3]] == tasks.clusters[4]).all())
     True
     """
-
-    tasks_: LabelArray
-    classes_: LabelArray
-    _scaling: Scaling
-    _network: Network
-    _changes: list[tuple[Any, int]]
-    _task_position: int | None
 
     def __init__(
         self,
@@ -200,24 +198,20 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             tasks = np.concatenate((known, tasks[match_labels(tasks, known) < 0]))
         given = None if self.graph is None else csr_array(given_graph(self.graph, tasks))
         if first:
-            self._begin(table, target[used], None if weights is None else weights[used])
+            self._begin(table, used, target[used], None if weights is None else weights[used])
             self.classes_ = classes
         n_new = len(tasks) - self._network.n_tasks
         self.tasks_ = tasks
         self._network.join(n_new, given)
         rows = self._rows(table.features[used])
-        goal = target[used] if self._is_logistic else self._scaling.target(target[used])
+        goal = target[used] if _has_classes(self) else self._scaling.target(target[used])
         codes = match_labels(labels[used], tasks)
         found = self._network.learn(codes, rows, goal, None if weights is None else weights[used])
         self._changes += [(tasks[task], row) for task, row in found]
         return self
 
-    @property
-    def _is_logistic(self) -> bool:
-        return bool(self.loss == "logistic")
-
-    def _read_target(self, y: Any, used: Any, first: bool) -> tuple[FloatArray, LabelArray]:
-        if not self._is_logistic:
+    def _read_target(self, y: Any, used: BoolArray, first: bool) -> tuple[FloatArray, LabelArray]:
+        if not _has_classes(self):
             return check_target(y, n_rows=len(used), allow_2d=False, allow_missing=False), np.zeros(0)
         if not first:
             return match_classes(y, self.classes_, n_rows=len(used)), self.classes_
@@ -229,16 +223,19 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             )
         return target, classes
 
-    def _begin(self, table: Table, target: FloatArray, weights: FloatArray | None) -> None:
-        scaling = Scaling.fit(table.features, target, weights, standardize=self.standardize)
-        if not self.standardize or self._is_logistic:
+    def _begin(self, table: Table, used: BoolArray, target: FloatArray, weights: FloatArray | None) -> None:
+        scaling = Scaling.fit(table.features[used], target, weights, standardize=self.standardize)
+        if not self.standardize or _has_classes(self):
             scaling = replace(scaling, y_center=0.0, y_scale=1.0)
         if not self.standardize:
             scaling = replace(scaling, x_center=np.zeros_like(scaling.x_center))
         self._scaling, self._changes = scaling, []
         self._task_position, self.feature_names_ = table.task_position, list(table.feature_names)
-        self._network = Network.start(
-            table.features.shape[1] + self.fit_intercept,
+        self._network = self._empty(table.features.shape[1])
+
+    def _empty(self, n_features: int) -> Network:
+        return Network.start(
+            n_features + self.fit_intercept,
             mode=self.mode,
             loss=self.loss,
             step=float(self.step),
@@ -263,8 +260,8 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         else:
             remedy = "Use unseen='population' for the mean of all tasks, or partial_fit(X, y) to learn them."
             codes = check_seen(labels, self.tasks_, remedy=remedy)
-        served = self._network.served
-        models = np.concatenate((served, served.mean(axis=0, keepdims=True)))[codes]  # the last one: population
+        models = self._network.models
+        models = np.concatenate((models, models.mean(axis=0, keepdims=True)))[codes]  # the last one: population
         eta = (self._rows(table.features) * models).sum(axis=1)
         linear: FloatArray = self._scaling.y_center + self._scaling.y_scale * eta
         return linear
@@ -286,9 +283,9 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             A row belongs to a task that is not in ``tasks_``, and ``unseen="raise"``.
         """
         eta = self._linear(X)
-        return self.classes_[(eta > 0.0).astype(np.int64)] if self._is_logistic else eta
+        return self.classes_[(eta > 0.0).astype(np.int64)] if _has_classes(self) else eta
 
-    @available_if(_is_logistic)  # type: ignore[untyped-decorator]
+    @available_if(_has_classes)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each class, ``(n, 2)``, for the logistic loss.
 
@@ -306,85 +303,8 @@ class TaskGraphTracker(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         ----------
         X, y, sample_weight : as in partial_fit
         """
-        measure = accuracy_score if self._is_logistic else r2_score
+        measure = accuracy_score if _has_classes(self) else r2_score
         return float(measure(y, self.predict(X), sample_weight=sample_weight))
-
-    def neighbors(self, task: Any) -> "pd.Series[float]":
-        """The tasks that a task is joined to, strongest first.
-
-        Parameters
-        ----------
-        task : label
-            One of ``tasks_``.
-
-        Raises
-        ------
-        InputError
-            The task is not known.
-        """
-        check_is_fitted(self, "tasks_")
-        place = np.flatnonzero(self.tasks_ == task)
-        if len(place) != 1:
-            raise InputError(f"neighbors knows the {len(self.tasks_)} tasks of tasks_; {task!r} is not one of them.")
-        row = self.graph_[[int(place[0])]].tocoo()
-        found = pd.Series(row.data, index=self.tasks_[row.coords[1]], name="weight", dtype=float)
-        return found.sort_values(ascending=False, kind="stable")
-
-    @property
-    def coef_(self) -> FloatArray:
-        """Served coefficients."""
-        return self._in_units(self._learned.served)[0]
-
-    @property
-    def intercept_(self) -> FloatArray:
-        """Intercepts."""
-        return self._in_units(self._learned.served)[1]
-
-    @property
-    def own_coef_(self) -> FloatArray:
-        """Coefficients learned alone."""
-        return self._in_units(self._learned.learner.own)[0]
-
-    @property
-    def n_rows_(self) -> IntArray:
-        """Rows of each task."""
-        return self._learned.learner.total.copy()
-
-    @property
-    def graph_(self) -> csr_array:
-        """Weights between tasks."""
-        return self._learned.adjacency
-
-    @property
-    def laplacian_(self) -> csr_array:
-        """Laplacian of the graph."""
-        return self._learned.laplacian
-
-    @property
-    def n_estimates_(self) -> int:
-        """Estimates of the graph."""
-        return self._learned.n_estimates
-
-    @property
-    def coupling_strength_(self) -> float:
-        """Noise of a lone task times the mean degree."""
-        return self._learned.coupling_strength
-
-    @property
-    def changes_(self) -> pd.DataFrame:
-        """Changes that were noticed."""
-        check_is_fitted(self, "tasks_")
-        return pd.DataFrame(self._changes, columns=["task", "row"])
-
-    @property
-    def _learned(self) -> Network:
-        check_is_fitted(self, "tasks_")
-        return self._network
-
-    def _in_units(self, models: FloatArray) -> tuple[FloatArray, FloatArray]:
-        first = self._network.first
-        intercept = models[:, 0] if first else np.zeros(len(models))
-        return self._scaling.coefficients(models[:, first:], intercept)
 
     def _check_parameters(self) -> None:
         if self.mode not in MODES:

@@ -1,0 +1,150 @@
+"""What a tracker shows of the tasks that it has learned, and what a model file holds of it."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from sklearn.utils.validation import check_is_fitted
+
+from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
+from kinfolk.graph.attributes import advice
+from kinfolk.graph.streaming.network import Network
+from kinfolk.scaling import Scaling
+
+
+class StreamAttributes:
+    """Models, graph and gains of the tasks of a stream, in the user's units; `TaskGraphTracker` documents them."""
+
+    tasks_: LabelArray
+    classes_: LabelArray
+    feature_names_: list[str]
+    feature_names_in_: Any
+    n_features_in_: int
+    _scaling: Scaling
+    _network: Network
+    _changes: list[tuple[Any, int]]
+    _task_position: int | None
+
+    def _empty(self, n_features: int) -> Network:
+        raise NotImplementedError
+
+    def neighbors(self, task: Any) -> "pd.Series[float]":
+        """The tasks that a task is joined to, strongest first.
+
+        Parameters
+        ----------
+        task : label
+            One of ``tasks_``.
+
+        Raises
+        ------
+        InputError
+            The task is not known.
+        """
+        check_is_fitted(self, "tasks_")
+        place = np.flatnonzero(self.tasks_ == task)
+        if len(place) != 1:
+            raise InputError(f"neighbors knows the {len(self.tasks_)} tasks of tasks_; {task!r} is not one of them.")
+        row = self.graph_[[int(place[0])]].tocoo()
+        found = pd.Series(row.data, index=self.tasks_[row.coords[1]], name="weight", dtype=float)
+        return found.sort_values(ascending=False, kind="stable")
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Served coefficients."""
+        return self._in_units(self._learned.models)[0]
+
+    @property
+    def intercept_(self) -> FloatArray:
+        """Intercepts."""
+        return self._in_units(self._learned.models)[1]
+
+    @property
+    def own_coef_(self) -> FloatArray:
+        """Coefficients learned alone."""
+        return self._in_units(self._learned.learner.own)[0]
+
+    @property
+    def n_rows_(self) -> IntArray:
+        """Rows of each task."""
+        return self._learned.learner.total.copy()
+
+    @property
+    def graph_(self) -> csr_array:
+        """Weights between tasks."""
+        return self._learned.adjacency
+
+    @property
+    def laplacian_(self) -> csr_array:
+        """Laplacian of the graph."""
+        return self._learned.laplacian
+
+    @property
+    def n_estimates_(self) -> int:
+        """Estimates of the graph."""
+        return self._learned.n_estimates
+
+    @property
+    def coupling_strength_(self) -> float:
+        """Noise of a lone task times the mean degree."""
+        return self._learned.coupling_strength
+
+    @property
+    def coupling_advice_(self) -> str:
+        """The coupling strength in plain words."""
+        return advice(self.coupling_strength_)
+
+    @property
+    def transfer_gain_(self) -> FloatArray:
+        """What leaning on others saves of each task's squared error, on rows that neither model had seen."""
+        error = self._learned.learner.error
+        return np.divide(self._network.worth, error, out=np.zeros_like(error), where=error > 0.0)
+
+    @property
+    def changes_(self) -> pd.DataFrame:
+        """Changes that were noticed."""
+        check_is_fitted(self, "tasks_")
+        return pd.DataFrame(self._changes, columns=["task", "row"])
+
+    @property
+    def _learned(self) -> Network:
+        check_is_fitted(self, "tasks_")
+        return self._network
+
+    def _in_units(self, models: FloatArray) -> tuple[FloatArray, FloatArray]:
+        first = self._network.first
+        intercept = models[:, 0] if first else np.zeros(len(models))
+        return self._scaling.coefficients(models[:, first:], intercept)
+
+    def _state(self) -> dict[str, Any]:
+        network = self._learned
+        scaling = {f"scaling.{part.name}": getattr(self._scaling, part.name) for part in fields(self._scaling)}
+        return (
+            {
+                "tasks": self.tasks_,
+                "classes": self.classes_,
+                "changes": [[str(task) if isinstance(task, str) else int(task), row] for task, row in self._changes],
+                "feature_names": self.feature_names_,
+                "feature_names_in": list(getattr(self, "feature_names_in_", [])),
+                "n_features_in": self.n_features_in_,
+                "task_position": self._task_position,
+            }
+            | scaling
+            | network.state()
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.tasks_, self.classes_ = state["tasks"], np.asarray(state["classes"])
+        self._changes = [(task, row) for task, row in state["changes"]]
+        self.feature_names_, self.n_features_in_ = list(state["feature_names"]), state["n_features_in"]
+        if state["feature_names_in"]:
+            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
+        self._task_position = state["task_position"]
+        self._scaling = Scaling(**{part.name: state[f"scaling.{part.name}"] for part in fields(Scaling)})
+        self._network = self._empty(len(self.feature_names_))
+        self._network.restore(state)
+        if len(self.tasks_) != self._network.n_tasks:
+            raise ValueError(f"{len(self.tasks_)} labels for {self._network.n_tasks} tasks")

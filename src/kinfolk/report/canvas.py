@@ -1,0 +1,70 @@
+"""What all plots of the pages share: colours that the page gives, one style, and SVG with a text alternative."""
+
+import io
+import re
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# stand-ins that are replaced by the page's own colours, so that dark and light both work
+INK, FAINT, GOOD, BAD, ALONE, CARD = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f", "#101112"
+_COLOURS = {
+    INK: "currentColor",
+    FAINT: "var(--line)",
+    GOOD: "var(--good)",
+    BAD: "var(--bad)",
+    ALONE: "var(--alone)",
+    CARD: "var(--card)",
+}
+
+
+def style() -> Any:
+    """Context in which figures are drawn."""
+    return matplotlib.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "kinfolk",
+            "font.family": "sans-serif",
+            "font.size": 9,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": FAINT,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "text.parse_math": False,
+        }
+    )
+
+
+def svg(figure: Figure, alternative: str) -> str:
+    """SVG element with a text alternative, scaled by the page, its colours those of the page."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    _, rest = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S).split(">", 1)
+    width, height = (72.0 * side for side in figure.get_size_inches())
+    label = escape(alternative)
+    opening = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
+        f'viewBox="0 0 {width:g} {height:g}" style="max-width:{width * 1.34:.0f}px" aria-label="{label}"'
+    )
+    for stand_in, colour in _COLOURS.items():
+        rest = rest.replace(stand_in, colour)
+    return f"{opening}><title>{label}</title>{rest}"
+
+
+def escape(text: str) -> str:
+    """Text as it may stand in SVG."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def short(task: Any, most: int = 28) -> str:
+    """A label of at most so many characters."""
+    text = str(task)
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,19 @@
+"""Multi-task learning over learned task graphs: arXiv 2510.10570 and arXiv 2608.26989.
+
+The claims are measured in parts, each a module with its ``MEASUREMENTS``, ``FULL`` and ``QUICK``, its ``JUDGES``
+(``_judgement``) and its ``DRAWINGS`` (``_figures``); names of measurements differ over all parts.
+
+- `kinfolk.reproduce.laplacian_error`: how well the graph is told by models that every task has learned alone.
+"""
+
+from functools import partial
+
+from kinfolk.reproduce import laplacian_error
+from kinfolk.reproduce.plan import Measurements, Plan, carry_out
+
+_PARTS = (laplacian_error,)
+
+FULL: Plan = {name: cells for part in _PARTS for name, cells in part.FULL.items()}
+QUICK: Plan = {name: cells for part in _PARTS for name, cells in part.QUICK.items()}
+MEASUREMENTS: Measurements = {name: measured for part in _PARTS for name, measured in part.MEASUREMENTS.items()}
+measure = partial(carry_out, MEASUREMENTS)

@@ -1,0 +1,10 @@
+"""Figures of task graphs: those of all parts."""
+
+from functools import partial
+
+from kinfolk.reproduce import laplacian_error_figures
+from kinfolk.reproduce.figures import draw_with
+
+_PARTS = (laplacian_error_figures,)
+
+draw = partial(draw_with, {name: drawing for part in _PARTS for name, drawing in part.DRAWINGS.items()})
