@@ -1,5 +1,8 @@
 """Configurations: every message names the file, the key, what was found and what was expected."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -188,3 +191,15 @@ def test_nothing_beyond_this_machine_without_keys(address, place, written):
     for id in (2, 3):
         keyed = keyed.replace(f"id = {id}", f'id = {id}\npublic_key = "{KEY}"')
     assert read_config(written(keyed)).neighbors[0].public_key == KEY
+
+
+def test_the_example_of_the_documentation(written, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
+    whole, synthetic = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    frame = pd.read_csv(tmp_path / "meter.csv")
+    frame.to_csv(tmp_path / "north.csv", index=False)
+    config = read_config(written(whole))
+    agent = start_agent(config, read_source(config.data, agent=1, loss="squared"))
+    assert list(agent.candidates) == [2, 3]
+    config = read_config(written("[agent]\nid = 0\n" + synthetic))
+    assert read_source(config.data, agent=0, loss="squared").n_features == 5

@@ -155,7 +155,7 @@ def test_eight_agents_one_of_them_killed_and_started_again(crowd):
 
     # all the while the others were as good as agents to whom nothing happens
     last = max(all_of.round(k) for k in range(K)) + 1
-    found = deviations(field, start(field), last)[..., 1]
+    found = deviations(field, start(field), last)
     for begin, end in ((SETTLED, killed), (killed, back), (back, dict.fromkeys(others, last))):
         real, expected, rounds = [], [], 0
         for k in others:
@@ -163,9 +163,10 @@ def test_eight_agents_one_of_them_killed_and_started_again(crowd):
             for line in all_of.lines(k):
                 if line["from_round"] >= least and line["round"] <= end[k]:
                     real.append(line["deviation"] * (line["round"] - line["from_round"]))
-                    expected.append(found[line["from_round"] : line["round"], k].sum())
+                    expected.append(found[line["from_round"] : line["round"], k].sum(axis=0))
                     rounds += line["round"] - line["from_round"]
         assert len(real) >= len(others)
-        served, undisturbed = db(np.sum(real) / rounds), db(np.sum(expected) / rounds)
-        print(f"{rounds} rounds: {served:.2f} dB, undisturbed {undisturbed:.2f} dB")
+        served, (alone, undisturbed) = db(np.sum(real) / rounds), db(np.sum(expected, axis=0) / rounds)
+        print(f"{rounds} rounds: {served:.2f} dB, undisturbed {undisturbed:.2f} dB, alone {alone:.2f} dB")
         assert served < undisturbed + 0.5
+        assert served < alone - 1.5
