@@ -33,6 +33,6 @@ print(time.process_time() - start)
     assert min(float(run(code)) for _ in range(3)) <= 0.3
 
 
-@pytest.mark.parametrize("package", ["matplotlib", "jinja2", "networkx", "polars", "torch"])
+@pytest.mark.parametrize("package", ["matplotlib", "jinja2", "networkx", "polars", "torch", "zmq"])
 def test_importing_every_method_loads_no_package_of_another_room(package):
     assert run(f"import kinfolk, sys; kinfolk.all_estimators(); print({package!r} in sys.modules)") == "False"

@@ -11,6 +11,7 @@ _COMMANDS = {
     "transfer": "fit several responses of a small table, borrowing from fitted source studies where that helps",
     "adapt": "teach a saved model new tasks from their few rows",
     "describe": "say what a model file holds",
+    "agent": "decentralised learning: run an agent, make its keys, or simulate many",
     "datasets": "list the bundled tables, or write one to a file",
     "reproduce": "measure the claims of a paper again, and say which of them hold",
 }
@@ -27,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when done; 2 for arguments or data that cannot be used (with one message on stderr); 130 when interrupted.
+        0 when done; 2 for arguments or data that cannot be used, or an extra that is not installed (with one message on
+        stderr); 130 when interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="kinfolk",
@@ -56,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     import warnings
 
-    from kinfolk.exceptions import InputError
+    from kinfolk.exceptions import InputError, MissingExtraError
 
     def note(message: Warning | str, *_: object, **__: object) -> None:
         print(f"kinfolk {args.command}: note: {message}", file=sys.stderr)
@@ -65,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = note
             code: int = import_module(f"kinfolk.cli.{args.command}").run(args)
-    except InputError as error:
+    except (InputError, MissingExtraError) as error:
         print(f"kinfolk {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -159,19 +159,10 @@ class Network:
     def _estimate_if_due(self) -> None:
         if self.mode in ("independent", "consensus") or self.n_tasks < 2:
             return
-        learner = self.learner
-        rest = self.since / self.n_tasks
-        shifted = (
-            self.n_estimates > 0
-            and rest >= learner.time_constant
-            and not 1.0 / _SHIFT < self.coupling_strength / max(self.level, 1e-300) < _SHIFT
-        )
-        ready = np.flatnonzero(learner.n >= max(_WARM * learner.own.shape[1], _LEAST))
+        ready = ready_tasks(self.learner)
+        last = self.level if self.n_estimates else None
         more = len(ready) >= _MORE * max(self.n_ready, 1)
-        soon = (1.0 - 1.0 / _GROWTH) * float(learner.n.mean())
-        if rest < min(soon, _BETWEEN * learner.time_constant) and not shifted and not more:
-            return
-        if len(ready) > 1:
+        if len(ready) > 1 and (more or is_due(self.learner, self.since / self.n_tasks, self.coupling_strength, last)):
             self.estimate(ready)
 
     def estimate(self, ready: IntArray) -> None:
@@ -216,3 +207,32 @@ class Network:
         if self.served.shape != self.learner.own.shape or self.worth.shape != (K,):
             raise ValueError(f"models of shape {self.served.shape}, own of shape {self.learner.own.shape}")
         self.adjacency = csr_array((state["edge_weights"], tuple(state["edges"])), shape=(K, K))
+
+
+def ready_tasks(learner: Learner) -> IntArray:
+    """Tasks with rows enough to take part in an estimate."""
+    return np.flatnonzero(learner.n >= max(_WARM * learner.own.shape[1], _LEAST))
+
+
+def is_due(learner: Learner, rest: float, strength_now: float, strength_then: float | None) -> bool:
+    """Whether a graph is to be estimated anew.
+
+    Parameters
+    ----------
+    learner : Learner
+    rest : float
+        Rows of a task since the last estimate.
+    strength_now, strength_then : float
+        Coupling strengths of the graph now and at the last estimate (None: there was none).
+    """
+    shifted = (
+        strength_then is not None
+        and rest >= learner.time_constant
+        and not 1.0 / _SHIFT < strength_now / max(strength_then, 1e-300) < _SHIFT
+    )
+    return shifted or rest >= rows_between(learner)
+
+
+def rows_between(learner: Learner) -> float:
+    """Rows of a task between estimates: half of those it had at the last one, up to four time constants."""
+    return min((1.0 - 1.0 / _GROWTH) * float(learner.n.mean()), _BETWEEN * learner.time_constant)
