@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from streams import STEP, K, M, db, deviations, field, start
 
 from kinfolk import InputError
 from kinfolk.agents import Faults, SyntheticSource, make_field
@@ -15,6 +14,7 @@ from kinfolk.agents.message import ABSURD, FINITE, MALFORMED, SIZE
 from kinfolk.agents.simulation import simulate
 from kinfolk.graph.streaming.learner import Learner
 from kinfolk.graph.streaming.served import track
+from streams import STEP, K, M, db, deviations, field, start
 
 ROUNDS = 700
 BAD = [2, 5]
@@ -79,6 +79,8 @@ def test_garbage_moves_nobody_and_is_counted(kind):
     agents = start(field())
     found = deviations(field(), agents, ROUNDS, faults=Faults(garbage=dict.fromkeys(BAD, kind)))
     assert msd(found, SOUND)[1] < msd(silent(), SOUND)[1] + 0.5
+    alone, served = db(found[ROUNDS // 2 :, SOUND].mean(axis=0)).T
+    assert (served < alone + 0.1).all()
     reason = {"absurd": ABSURD, "nan": FINITE, "bytes": MALFORMED, "size": SIZE}.get(kind)
     for agent in (agents[k] for k in SOUND):
         for other in agent.candidates.values():
@@ -86,6 +88,15 @@ def test_garbage_moves_nobody_and_is_counted(kind):
             assert dict(other.bad) == dict(counted)
             if counted:
                 assert other.bad[reason] > 0.9 * ROUNDS
+
+
+def test_an_agent_most_of_whose_neighbours_lie_is_as_it_is_alone():
+    liars = [4, 6]
+    fooled = [k for k in range(K) if k not in liars and len(set(field().neighbors(k)) - set(liars)) == 1]
+    assert fooled
+    found = deviations(field(), start(field()), ROUNDS, faults=Faults(garbage=dict.fromkeys(liars, "liar")))
+    alone, served = db(found[ROUNDS // 2 :, fooled].mean(axis=0)).T
+    assert (served < alone + 0.1).all()
 
 
 def test_the_dead_are_left_out_and_the_others_go_on():
