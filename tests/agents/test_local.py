@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from streams import STEP, K, M, db, deviations, field, start
 
 from kinfolk import InputError
 from kinfolk.agents import Faults, SyntheticSource, make_field
@@ -14,7 +15,6 @@ from kinfolk.agents.message import ABSURD, FINITE, MALFORMED, SIZE
 from kinfolk.agents.simulation import simulate
 from kinfolk.graph.streaming.learner import Learner
 from kinfolk.graph.streaming.served import track
-from streams import STEP, K, M, db, deviations, field, start
 
 ROUNDS = 700
 BAD = [2, 5]
