@@ -64,18 +64,28 @@ class GraphAttributes:
         return adjacency_matrix(len(self.tasks_), *_edges(result))
 
     def _neighbors(self, task: Any, result: FitResult) -> "pd.Series[float]":
-        """The tasks that a task is joined to, strongest first."""
-        place = np.flatnonzero(self.tasks_ == task)
-        if len(place) != 1:
-            raise InputError(f"neighbors knows the {len(self.tasks_)} tasks of tasks_; {task!r} is not one of them.")
-        row = self._adjacency(result)[[int(place[0])]].tocoo()
-        others: LabelArray = self.tasks_[row.coords[1]]
-        found = pd.Series(row.data, index=others, name="weight", dtype=float)
-        return found.sort_values(ascending=False, kind="stable")
+        return strongest(self._adjacency(result), self.tasks_, task)
 
     def _each(self, read: Callable[[FitResult], Any]) -> Any:
         check_is_fitted(self)
         return tuple(map(read, self.result_)) if isinstance(self.result_, tuple) else read(self.result_)
+
+
+def strongest(adjacency: csr_array, tasks: LabelArray, task: Any) -> "pd.Series[float]":
+    """Weights of the tasks that a task is joined to, by label, strongest first.
+
+    Raises
+    ------
+    InputError
+        The task is not one of ``tasks``.
+    """
+    place = np.flatnonzero(tasks == task)
+    if len(place) != 1:
+        raise InputError(f"neighbors knows the {len(tasks)} tasks of tasks_; {task!r} is not one of them.")
+    row = adjacency[[int(place[0])]].tocoo()
+    others: LabelArray = tasks[row.coords[1]]
+    found = pd.Series(row.data, index=others, name="weight", dtype=float)
+    return found.sort_values(ascending=False, kind="stable")
 
 
 def detail(result: FitResult, name: str) -> FloatArray:

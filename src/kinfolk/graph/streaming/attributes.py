@@ -9,8 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.utils.validation import check_is_fitted
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
-from kinfolk.exceptions import InputError
-from kinfolk.graph.attributes import advice
+from kinfolk.graph.attributes import advice, strongest
 from kinfolk.graph.streaming.network import Network
 from kinfolk.scaling import Scaling
 
@@ -44,13 +43,7 @@ class StreamAttributes:
         InputError
             The task is not known.
         """
-        check_is_fitted(self, "tasks_")
-        place = np.flatnonzero(self.tasks_ == task)
-        if len(place) != 1:
-            raise InputError(f"neighbors knows the {len(self.tasks_)} tasks of tasks_; {task!r} is not one of them.")
-        row = self.graph_[[int(place[0])]].tocoo()
-        found = pd.Series(row.data, index=self.tasks_[row.coords[1]], name="weight", dtype=float)
-        return found.sort_values(ascending=False, kind="stable")
+        return strongest(self.graph_, self.tasks_, task)
 
     @property
     def coef_(self) -> FloatArray:
