@@ -202,10 +202,10 @@ def expect(
     n_probes: int,
     seed: Any,
     last: Expectation | None = None,
-    dense: int = DENSE,
+    dense: int | None = None,
 ) -> Expectation:
-    """The E-step: exact for up to ``dense`` coefficients, else by draws (the same random numbers each time)."""
-    if blocks.n_tasks * blocks.d <= dense:
+    """The E-step: exact up to ``dense`` coefficients (None: 200), else by draws (the same random numbers each time)."""
+    if blocks.n_tasks * blocks.d <= (DENSE if dense is None else dense):
         inverse = _dense_inverse(blocks, coupling)
         slopes = np.einsum("tisj,sj->ti", inverse, blocks.b)
         return Expectation(slopes, noise, covariance=np.einsum("tisi->ts", inverse))

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.graph.candidates import FLOOR, Points, nearest_pairs
-from kinfolk.graph.coupled import DENSE, Blocks, Coupling, Expectation, expect
+from kinfolk.graph.coupled import Blocks, Coupling, Expectation, expect
 from kinfolk.graph.descent import edge_descent
 from kinfolk.graph.likelihood import Likelihood, Weights, laplacian_matrix
 from kinfolk.graph.mean_regularised import MeanRegularised, mean_regularised
@@ -48,8 +48,8 @@ class Study:
     n_probes : int
     seed : Any
         Of the draws that stand for the posterior covariance.
-    dense : int
-        Coefficients up to which it is exact.
+    dense : int or None
+        Coefficients up to which it is exact; None: 200.
     """
 
     blocks: Blocks
@@ -59,7 +59,7 @@ class Study:
     given: FloatArray | None = None
     n_probes: int = 6
     seed: Any = 0
-    dense: int = DENSE
+    dense: int | None = None
 
     @classmethod
     def of(cls, moments: Moments, n_neighbors: int, **others: Any) -> "Study":
