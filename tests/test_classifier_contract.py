@@ -39,13 +39,23 @@ def three(data):
     return np.array(["low", "mid", "top"], dtype=object)[np.digitize(score, np.quantile(score, [1 / 3, 2 / 3]))]
 
 
+_fits = {}
+
+
+def fitted(method, data):
+    """The default fit to ``data``, made once."""
+    if method not in _fits:
+        _fits[method] = method(task="task").fit(data.X, data.y)
+    return _fits[method]
+
+
 def close(one, other, tolerance=1e-6):
     assert_allclose(one, other, rtol=tolerance, atol=tolerance * np.abs(other).max())
 
 
 @every_classifier
 def test_shapes_and_names(method, data, three):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     assert model.coef_.shape == (12, 4)
     assert model.intercept_.shape == (12,)
     assert model.population_coef_.shape == (4,)
@@ -71,7 +81,7 @@ def test_shapes_and_names(method, data, three):
 @every_classifier
 @pytest.mark.parametrize("names", [("no", "yes"), (False, True), (-1, 1), (2.0, 7.0)], ids=str)
 def test_labels_may_be_text_booleans_and_numbers(method, names, data):
-    expected = method(task="task").fit(data.X, data.y)
+    expected = fitted(method, data)
     named = np.array(names)[data.y]
     for y in (named, pd.Series(named), pd.Series(named, dtype="category"), pl.Series(named.tolist())):
         model = method(task="task").fit(data.X, y)
@@ -82,7 +92,7 @@ def test_labels_may_be_text_booleans_and_numbers(method, names, data):
 
 @every_classifier
 def test_exchanging_the_classes_changes_nothing_but_the_sign(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     other = method(task="task").fit(data.X, 1 - data.y)
     close(other.coef_, -model.coef_)
     close(other.intercept_, -model.intercept_)
@@ -91,7 +101,7 @@ def test_exchanging_the_classes_changes_nothing_but_the_sign(method, data):
 
 @every_classifier
 def test_units_and_origins_change_nothing_but_the_coefficients(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     factors = np.array([10.0, 0.1, 1000.0, 1.0])
     X = data.X.copy()
     X[["x0", "x1", "x2", "x3"]] = X[["x0", "x1", "x2", "x3"]] * factors + [100.0, 0.0, -5.0, 3.0]
@@ -122,7 +132,7 @@ def test_weights_count_rows(method, data):
 
 @every_classifier
 def test_an_unseen_task_raises_or_gets_the_population(method, data):
-    strict = method(task="task").fit(data.X, data.y)
+    strict = fitted(method, data)
     new = data.X.iloc[:4].assign(task=[0, 99, 98, 0])
     with pytest.raises(UnseenTaskError, match=r"2 task label\(s\) never seen in fit: '99', '98'.*adapt"):
         strict.predict(new)
@@ -203,7 +213,7 @@ def test_separated_classes_give_finite_models(method, data):
 
 @every_classifier
 def test_any_frame_will_do(method, data):
-    expected = method(task="task").fit(data.X, data.y).predict_proba(data.X)
+    expected = fitted(method, data).predict_proba(data.X)
     frame = pl.DataFrame({name: data.X[name].to_numpy() for name in data.X})
     assert_allclose(method(task="task").fit(frame, pl.Series(data.y)).predict_proba(frame), expected)
     array = data.X.to_numpy()
@@ -214,7 +224,7 @@ def test_any_frame_will_do(method, data):
 
 @every_classifier
 def test_cloning_and_refitting_give_the_same_bits(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     again = clone(model).fit(data.X, data.y)
     assert_array_equal(again.coef_, model.coef_)
 
