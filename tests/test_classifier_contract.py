@@ -17,6 +17,7 @@ from kinfolk.datasets import make_shared_classification
 METHODS = kinfolk.all_estimators("classifier")
 every_classifier = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 FIXED = {  # no folds, so that the order of rows cannot matter; and tasks lean on their population alone
+    "MeanRegularizedClassifier": {},
     "SharedRepresentationClassifier": {"rank": 1},
     "TaskGraphClassifier": {"shrinkage": 1.0, "covariance": "scalar"},
 }

@@ -33,7 +33,7 @@ class GaussianPrior:
         None: the intercept is a coefficient like the others (its variance stands in ``loadings`` and ``scale``), and
         differences between task means inform the coefficients. A number (or infinity): coefficients are learned from
         the variation within tasks only, and then ``a | w ~ N(mean[0], intercept_variance)``; infinity leaves the
-        intercept free.
+        intercept free, and the spread that a new task's intercept is expected to have stands in ``mean_factor``.
     loading_factor : (D, p) array or None
         G, see ``loading_weight``.
     loading_weight : (k, k) array or None
@@ -67,7 +67,8 @@ class GaussianPrior:
         """Variance ``(n,)`` of an unseen task's regression function at ``X`` (without observation noise)."""
         U = np.concatenate((np.ones((len(X), 1)), X), axis=1)
         variance: FloatArray = ((U @ self.root) ** 2).sum(axis=1) + ((U @ self.mean_factor) ** 2).sum(axis=1)
-        return variance + (self.intercept_variance or 0.0)
+        spread = self.intercept_variance or 0.0
+        return variance if np.isinf(spread) else variance + spread
 
     def condition(self, moments: Moments, noise_variance: FloatArray | float) -> "Posterior":
         """Posterior of the tasks whose rows sum to ``moments``; ``noise_variance`` a number or one per task."""

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.base.estimator import TaskEstimator, lay_out
 from kinfolk.base.laplace import averaged, laplace_posterior, linear_predictor
+from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
@@ -189,10 +190,14 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         results = []
         for c, result in zip(self._positive(), self._results, strict=True):
             positive = replace(data, y=(data.y == c).astype(float))
-            learned = laplace_posterior(result.posterior.prior, positive)
+            learned = self._learn(result.posterior.prior, positive)
             results.append(replace(result, posterior=result.posterior.extend(learned).take(order)))
         new._publish(results, self._scaling)
         return new
+
+    def _learn(self, prior: GaussianPrior, data: TaskData) -> Posterior:
+        """Posterior of new tasks (targets 0 and 1) under the fitted prior."""
+        return laplace_posterior(prior, data)
 
     def _known_classes(self, y: Any, n_rows: int) -> FloatArray:
         return match_classes(y, self.classes_, n_rows=n_rows)

@@ -1,0 +1,138 @@
+r"""Strengths without cross-validation: a reference by evidence, and challengers that leave-one-out errors must prefer.
+
+Squared loss: the reference has the (lam, c) of largest marginal likelihood, where EM
+(:math:`G \leftarrow W^\top W + R`) of an exchangeable G ends; freely minimised leave-one-out errors overfit, and
+evidence alone errs where the model is wrong, so that a challenger is taken only if its paired leave-one-out gain is
+more than one standard error (`safe_tune`). Other losses: c is that of the squared loss on the same targets (moving it
+costs at most 0.2% of the risk), lam has the smallest leave-one-out error.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kinfolk._typing import BoolArray, FloatArray
+from kinfolk.linear.held_out import gain, leave_one_out, mean_error
+from kinfolk.linear.losses import Loss
+from kinfolk.linear.minimum import minimum
+from kinfolk.linear.partial_pooling import scalar_strengths
+from kinfolk.linear.rows import Rows
+from kinfolk.linear.solution import Solution
+from kinfolk.linear.strengths import CommonMean, Strengths
+from kinfolk.tasks import TaskData
+
+_WORTH = 1e-3  # share of the error that a challenger has to gain beyond the standard error: less is rounding
+_FACTORS = (0.1, 10.0**-0.5, 10.0**0.5, 10.0)
+_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0)
+_LOG_STRENGTHS = np.arange(-2.0, 4.1, 1.0)  # of p lam
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a fit minimises, but for its strengths."""
+
+    rows: Rows
+    y: FloatArray
+    loss: Loss
+    spread: float | None
+    max_iter: int
+    tol: float
+
+    def solve(self, strengths: Strengths, start: Solution | None = None) -> Solution:
+        """The minimum at these strengths."""
+        return minimum(
+            self.rows, self.y, self.loss, strengths, self.spread, max_iter=self.max_iter, tol=self.tol, start=start
+        )
+
+    def judge(self, strengths: Strengths, start: Solution | None = None) -> "Judged":
+        """Fit and its leave-one-out errors."""
+        found = self.solve(strengths, start)
+        z, judged = leave_one_out(self.rows, self.y, self.loss, found, strengths, self.spread)
+        errors = self.loss.value(self.y, z)
+        return Judged(strengths, found, z, errors, judged, mean_error(self.rows, errors, judged))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A fit with its leave-one-out predictions, losses (n,), which rows count, and their mean error."""
+
+    strengths: Strengths
+    found: Solution
+    z: FloatArray
+    errors: FloatArray
+    judged: BoolArray
+    mean: float
+    n_fits: int = 1
+
+
+def tuned(problem: Problem, data: TaskData, lam: float | None, c: float | None) -> Judged:
+    """The strengths that are not given, chosen; see the module."""
+    d = data.n_features
+    if lam is not None and c is not None:
+        return problem.judge(CommonMean.of(lam, c, d))
+    lam_reference, c_reference, n_iter = reference(data)
+    share = c_reference if c is None else c
+    if lam is not None:
+        return problem.judge(CommonMean.of(lam, share, d))
+    if problem.loss.name != "squared":
+        found = _along(problem, share, d)
+        return replace(found, n_fits=found.n_fits + n_iter)
+    start = problem.judge(CommonMean.of(lam_reference, share, d))
+    if data.samples is not None:  # the errors of one sample are shared by its responses: leaving out a row leaks
+        return replace(start, n_fits=1 + n_iter)
+    found = _refined(problem, start, d, shares=_SHARES if c is None and data.n_tasks > 1 else ())
+    return replace(found, n_fits=found.n_fits + n_iter)
+
+
+def reference(data: TaskData) -> tuple[float, float, int]:
+    """``(lam, c)`` of largest evidence for the squared loss, and its iterations; one task alone is its population."""
+    own, ridge, n_iter = scalar_strengths(data.moments())
+    lam, c = CommonMean(own, ridge).parameters(data.n_features)
+    return lam, c, n_iter
+
+
+def _refined(problem: Problem, start: Judged, d: int, *, shares: tuple[float, ...]) -> Judged:
+    """Two-parameter leave-one-out search from the reference; kept only if it gains more than a standard error."""
+    assert isinstance(start.strengths, CommonMean)
+    lam, c = start.strengths.parameters(d)
+    best, n_fits = start, 1
+
+    def attempt(there: list[tuple[float, float]]) -> None:
+        nonlocal best, n_fits
+        for at in there:
+            n_fits += 1
+            found = problem.judge(CommonMean.of(*at, d))
+            if found.mean < best.mean:
+                best = found
+
+    def here() -> tuple[float, float]:
+        assert isinstance(best.strengths, CommonMean)
+        return best.strengths.parameters(d)
+
+    attempt([(lam * factor, c) for factor in _FACTORS])
+    attempt([(here()[0], share) for share in shares])
+    lam, c = here()
+    attempt([(lam * factor, c) for factor in (10.0**-0.25, 10.0**0.25)])
+    better, error = gain(problem.rows, start.errors, best.errors, start.judged & best.judged)
+    return replace(best if better > error + _WORTH * start.mean else start, n_fits=n_fits)
+
+
+def _along(problem: Problem, c: float, d: int) -> Judged:
+    """The strength with the smallest leave-one-out error at a given c: a grid, halved once, and a parabola."""
+    found: dict[float, Judged] = {}
+    last: Judged | None = None
+
+    def judge(at: float) -> Judged:
+        nonlocal last
+        if at not in found:
+            last = found[at] = problem.judge(CommonMean.of(10.0**at / d, c, d), None if last is None else last.found)
+        return found[at]
+
+    grid = [float(at) for at in _LOG_STRENGTHS[::-1]]
+    center = min(grid, key=lambda at: judge(at).mean)
+    center = min((center - 0.5, center, center + 0.5), key=lambda at: judge(at).mean)
+    left, middle, right = (judge(center + step).mean for step in (-0.5, 0.0, 0.5))
+    bend = left - 2.0 * middle + right
+    shift = float(np.clip(0.25 * (left - right) / bend, -0.25, 0.25)) if bend > 0 and np.isfinite(bend) else 0.0
+    final = problem.judge(CommonMean.of(10.0 ** (center + shift) / d, c, d), found[center].found)
+    return replace(final, n_fits=len(found) + 1)
