@@ -7,6 +7,8 @@ and what it excludes is excluded exactly. Where the intercept is a coefficient, 
 m free and penalty :math:`\tfrac12 \|\alpha\|^2`. Dense for up to 1,600 unknowns, else conjugate gradients.
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
@@ -77,20 +79,32 @@ class Coupled:
         ones[: min(self.n_free, 1)] = 0.0  # m is free
         return ones
 
-    def _map(self, t: int) -> FloatArray:
-        """``(D, unknowns)``: the coefficients of a task from the unknowns."""
-        full = np.zeros((self.n_coef, self.n_unknown))
-        if self.spread is not None:
-            full[0, 0], full[0, 1 + t] = 1.0, np.sqrt(self.spread)
-        full[self.first :, self.n_free :] = np.kron(self.root[t], np.eye(self.d))
-        return full
-
     def _dense(self) -> FloatArray:
         hessian = np.diag(self._penalty())
-        for t in range(self.n_tasks):
-            each = self._map(t)
-            hessian += each.T @ (self.gram[t] @ each)
+        r, d, first = self.root.shape[1], self.d, self.first
+        pairs = (self.root[:, :, None] * self.root[:, None, :]).reshape(self.n_tasks, -1)
+        inner = pairs.T @ self.gram[:, first:, first:].reshape(self.n_tasks, -1)
+        inner = inner.reshape(r, r, d, d).transpose(0, 2, 1, 3).reshape(r * d, r * d)
+        hessian[self.n_free :, self.n_free :] += inner
+        if self.spread is not None:
+            ones = np.column_stack((np.ones(self.n_tasks), np.sqrt(self.spread) * np.eye(self.n_tasks)))  # of a_t
+            sums = self.gram[:, 0, 0]
+            cross = ones.T @ (self.root[:, :, None] * self.gram[:, 0, None, 1:]).reshape(self.n_tasks, -1)
+            hessian[: self.n_free, : self.n_free] += (ones.T * sums) @ ones
+            hessian[: self.n_free, self.n_free :] = cross
+            hessian[self.n_free :, : self.n_free] = cross.T
         return hessian
+
+    @cached_property
+    def _inverse(self) -> FloatArray:
+        assert self.factor is not None
+        inverse: FloatArray = cho_solve(self.factor, np.eye(self.n_unknown))
+        return inverse
+
+    def _slopes_inverse(self) -> FloatArray:
+        """``(r, d, r, d)`` part of the inverse."""
+        r = self.root.shape[1]
+        return self._inverse[self.n_free :, self.n_free :].reshape(r, self.d, r, self.d)
 
     def solve(self, pull: FloatArray) -> State:
         """Unknowns for the right-hand sides g ``(T, D)``."""
@@ -139,21 +153,35 @@ class Coupled:
 
     def blocks(self) -> FloatArray:
         """``M_tt`` (T, D, D), where the system is dense."""
-        assert self.factor is not None
-        found = np.empty((self.n_tasks, self.n_coef, self.n_coef))
-        for t in range(self.n_tasks):
-            each = self._map(t)
-            found[t] = each @ cho_solve(self.factor, each.T)
+        n_tasks, r, d = self.n_tasks, self.root.shape[1], self.d
+        pairs = (self.root[:, :, None] * self.root[:, None, :]).reshape(n_tasks, -1)
+        slopes = pairs @ self._slopes_inverse().transpose(0, 2, 1, 3).reshape(r * r, d * d)
+        found = np.empty((n_tasks, self.n_coef, self.n_coef))
+        found[:, self.first :, self.first :] = slopes.reshape(n_tasks, d, d)
+        if self.spread is not None:
+            ones = np.column_stack((np.ones(n_tasks), np.sqrt(self.spread) * np.eye(n_tasks)))
+            found[:, 0, 0] = ((ones @ self._inverse[: self.n_free, : self.n_free]) * ones).sum(axis=1)
+            cross = (ones @ self._inverse[: self.n_free, self.n_free :]).reshape(n_tasks, r, d)
+            found[:, 0, 1:] = found[:, 1:, 0] = np.einsum("tr,trd->td", self.root, cross)
         return found
+
+    def between(self) -> FloatArray:
+        """``sum_j M_(tj)(sj)`` (T, T): covariance between tasks, summed over features; where the system is dense."""
+        summed = np.einsum("rjsj->rs", self._slopes_inverse())
+        covariance: FloatArray = self.root @ summed @ self.root.T
+        return covariance
 
     def of_the_sum(self, weight: float) -> FloatArray:
         """Covariance (D, D) of ``weight`` times the sum of all slopes, beside m; zero where the system is not dense."""
+        found = np.zeros((self.n_coef, self.n_coef))
         if self.factor is None:
-            return np.zeros((self.n_coef, self.n_coef))
-        total = weight * np.sum([self._map(t) for t in range(self.n_tasks)], axis=0)
-        total[: self.first] = 0.0
-        total[: self.first, : self.first] = 1.0
-        found: FloatArray = total @ cho_solve(self.factor, total.T)
+            return found
+        total = weight * self.root.sum(axis=0)
+        found[self.first :, self.first :] = np.einsum("r,risj,s->ij", total, self._slopes_inverse(), total)
+        if self.spread is not None:
+            found[0, 0] = self._inverse[0, 0]
+            cross = self._inverse[0, self.n_free :].reshape(-1, self.d)
+            found[0, 1:] = found[1:, 0] = total @ cross
         return found
 
 
