@@ -3,19 +3,23 @@ r"""Leave-one-out predictions from one fit.
 .. math:: z_i^{(-i)} = z_i + \frac{h_i \, l'_i}{1 - h_i \, l''_i}, \qquad h_i = x_i^\top M_{tt} x_i,
 
 with M the inverse Hessian of the whole problem. For the squared loss this is exact for any features; for smooth losses
-it is one Newton step; kinks are spread over a bandwidth. (The row-norm form of the same, for nearly white features, is
-`kinfolk.linear.coupled.row_norm_leverage`, used only where M is too large.) A row of weight 2 is left out once.
+it is one Newton step; for losses with kinks all rows have one curvature (`mean_curvature`). The row-norm form of the
+same, for nearly white features, is `kinfolk.linear.coupled.row_norm_leverage`, used only where M is too large. A row of
+weight 2 is left out once.
 """
 
 import numpy as np
+from scipy.optimize import brentq
 
 from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.linear.losses import Loss
 from kinfolk.linear.rows import Rows
 from kinfolk.linear.solution import Solution
-from kinfolk.linear.strengths import Strengths
+from kinfolk.linear.strengths import Strengths, System
 from kinfolk.tasks import sum_by_task
 
+_INSIDE = 1e-3
+_SOFTEST, _HARDEST = np.log(1e-3), np.log(1e4)
 _WHOLE = 1.0 - 1e-10  # a row of this leverage cannot be predicted from the others
 
 
@@ -24,29 +28,59 @@ def leave_one_out(
 ) -> tuple[FloatArray, BoolArray]:
     """Predictions (n,) of rows left out, and which rows the others can predict at all (a task's only row cannot be)."""
     if loss.name in ("squared", "logistic"):
-        system = found.system
-        curvature = loss.curvature(y, found.z, 1.0)
-        local = rows
-        level = np.zeros(len(y)) if rows.joint else 1.0 / rows.sums(rows.weights)[rows.codes]
+        curvature = loss.curvature(y, found.z)
+        leverage = _leverage(rows, found.system, curvature)
     else:
-        curvature = loss.curvature(y, found.z, bandwidth(rows, y, loss, found.z))
-        local = rows.reweighted(rows.weights * curvature)
-        system = strengths.system(local.gram(local.weights), spread)
-        total = rows.sums(local.weights)[rows.codes]
-        level = np.divide(1.0, total, out=np.full(len(y), np.inf), where=total > 0)
-        level = np.zeros(len(y)) if rows.joint else level
-    leverage = system.leverage(local.X, rows.offsets) + level
-    share = np.where(curvature > 0, np.where(np.isfinite(leverage), leverage, 1.0) * curvature, 0.0)
-    judged = np.isfinite(leverage) & (share < _WHOLE)
+        mean = mean_curvature(rows, y, loss, found, strengths, spread)
+        curvature = np.full(len(y), mean)
+        leverage = _leverage(rows, strengths.system(mean * rows.gram(rows.weights), spread), curvature)
+    share = leverage * curvature
+    judged: BoolArray = share < _WHOLE
     stretch = np.divide(leverage, 1.0 - share, out=np.zeros(len(y)), where=judged)
     return found.z + stretch * found.dual, judged
 
 
-def bandwidth(rows: Rows, y: FloatArray, loss: Loss, z: FloatArray) -> float:
-    """Width over which a kink is spread: that of a kernel density of the residuals (1 for the hinge's margins)."""
-    n = max(float(rows.weights.sum()), 1.0)
-    scale = 1.0 if loss.name == "hinge" else robust_scale(y - z, rows.weights)
-    return max(scale, 1e-9) * float(n**-0.2)
+def _leverage(rows: Rows, system: System, curvature: FloatArray) -> FloatArray:
+    level = np.zeros(len(curvature)) if rows.joint else 1.0 / (curvature * rows.sums(rows.weights)[rows.codes])
+    return system.leverage(rows.X, rows.offsets) + level
+
+
+def mean_curvature(
+    rows: Rows, y: FloatArray, loss: Loss, found: Solution, strengths: Strengths, spread: float | None
+) -> float:
+    """Curvature that stands for all rows of a loss with kinks.
+
+    Huber's loss: the share of rows on its square. The hinge loss: that at which the degrees of freedom of the fit are
+    the number of rows that sit on a kink (whose derivative lies strictly between those of both sides). The absolute
+    loss: the same, but at most twice the density of the residuals at zero, which is what counts where rows are many.
+    """
+    weights = rows.weights
+    if loss.name == "huber":
+        return max(float(weights @ loss.curvature(y, found.z) / weights.sum()), 1e-3)
+    low, high = (-1.0, 1.0) if loss.name == "lad" else (0.0, 1.0)
+    steep = found.dual if loss.name == "lad" else (1.0 - 2.0 * y) * found.dual
+    kinked = float(weights @ ((steep > low + _INSIDE) & (steep < high - _INSIDE)))
+    gram = rows.gram(weights)
+
+    def excess(log_curvature: float) -> float:
+        curvature = float(np.exp(log_curvature))
+        each = np.full(len(y), curvature)
+        leverage = _leverage(rows, strengths.system(curvature * gram, spread), each)
+        return float(weights @ (leverage * each)) - kinked
+
+    hardest = min(_HARDEST, np.log(2.0 * density_at_zero(y - found.z, weights))) if loss.name == "lad" else _HARDEST
+    if excess(_SOFTEST) >= 0.0:
+        return float(np.exp(_SOFTEST))
+    if excess(hardest) <= 0.0:
+        return float(np.exp(hardest))
+    return float(np.exp(brentq(excess, _SOFTEST, hardest, xtol=1e-3)))
+
+
+def density_at_zero(values: FloatArray, weights: FloatArray) -> float:
+    """Density at zero by a box of the width that is usual for this many values; between 0.001 and 10,000."""
+    total = float(weights.sum())
+    width = max(robust_scale(values, weights), 1e-9) * max(total, 1.0) ** -0.2
+    return float(np.clip(weights @ (np.abs(values) < width) / (2.0 * width * total), 1e-3, 1e4))
 
 
 def robust_scale(values: FloatArray, weights: FloatArray) -> float:

@@ -56,8 +56,8 @@ class Loss:
         steep: FloatArray = -sign * np.heaviside(1.0 - sign * z, 0.5)
         return steep
 
-    def curvature(self, y: FloatArray, z: FloatArray, width: float) -> FloatArray:
-        """Second derivative by z; a kink is spread over ``width`` on both sides of it."""
+    def curvature(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """Second derivative by z, off the kinks."""
         if self.name == "squared":
             return np.ones(len(y))
         if self.name == "huber":
@@ -65,8 +65,7 @@ class Loss:
         if self.name == "logistic":
             p = expit(z)
             return np.asarray(p * (1.0 - p))
-        distance, height = (z - y, 2.0) if self.name == "lad" else (1.0 - (2.0 * y - 1.0) * z, 1.0)
-        return np.where(np.abs(distance) < width, height / (2.0 * width), 0.0)
+        return np.zeros(len(y))
 
     def prox(self, y: FloatArray, u: FloatArray, k: float) -> FloatArray:
         """Proximal map with step k."""

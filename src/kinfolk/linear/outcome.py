@@ -16,7 +16,7 @@ from kinfolk.base.laplace import laplace_posterior
 from kinfolk.linear.arrow import Arrow
 from kinfolk.linear.coupled import Coupled, effective_variance
 from kinfolk.linear.evidence import square_root
-from kinfolk.linear.held_out import bandwidth
+from kinfolk.linear.held_out import mean_curvature
 from kinfolk.linear.strengths import AnyCoupling, CommonMean
 from kinfolk.linear.tuning import Judged, Problem
 from kinfolk.posterior import GaussianPrior, Posterior
@@ -66,10 +66,15 @@ def class_posterior(problem: Problem, fit: Judged, data: TaskData) -> Posterior:
 
 def _curved(problem: Problem, fit: Judged, data: TaskData) -> Moments:
     """Moments of the rows weighted by the curvature of their loss."""
-    z = fit.found.z
-    curvature = problem.loss.curvature(problem.y, z, bandwidth(problem.rows, problem.y, problem.loss, z))
-    weights = np.maximum(curvature * problem.rows.weights, 1e-12)
-    return TaskData(data.X, data.y, data.offsets, weights, data.scaling).moments()
+    found, weights = fit.found, problem.rows.weights
+    if problem.loss.name == "logistic":
+        curvature = problem.loss.curvature(problem.y, found.z)
+    else:
+        curvature = np.full(
+            len(weights),
+            mean_curvature(problem.rows, problem.y, problem.loss, found, fit.strengths, problem.spread),
+        )
+    return TaskData(data.X, data.y, data.offsets, curvature * weights, data.scaling).moments()
 
 
 def _information(problem: Problem, fit: Judged, moments: Moments) -> Information:
@@ -80,9 +85,8 @@ def _information(problem: Problem, fit: Judged, moments: Moments) -> Information
         noise = max(2.0 * found.value / freedom, NOISE_FLOOR) if freedom > 0 else 1.0
         return Information(noise, noise, noise)
     z = found.z
-    bend = problem.loss.curvature(problem.y, z, bandwidth(problem.rows, problem.y, problem.loss, z))
     square = float(weights @ found.dual**2 / weights.sum())
-    curvature = max(float(weights @ bend / weights.sum()), 1e-3)
+    curvature = mean_curvature(problem.rows, problem.y, problem.loss, found, fit.strengths, problem.spread)
     observed = float(weights @ (problem.y - z) ** 2) / freedom if freedom > 0 else 1.0
     temper = max(square / curvature, NOISE_FLOOR)
     return Information(temper, max(square / curvature**2, NOISE_FLOOR), max(observed, NOISE_FLOOR))

@@ -41,14 +41,6 @@ class Rows:
         X = np.column_stack((np.ones(len(data.y)), data.X)) if joint else data.X - x_mean[bare.codes]
         return cls(X, weights, data.offsets, bare.codes, joint, x_mean)
 
-    def reweighted(self, weights: FloatArray) -> "Rows":
-        """The same rows with other weights (zero allowed)."""
-        if self.joint:
-            return Rows(self.X, weights, self.offsets, self.codes, True, self.x_mean)
-        bare = Rows(self.X, weights, self.offsets, self.codes, False, self.x_mean)
-        shift = bare.means(self.X)
-        return Rows(self.X - shift[self.codes], weights, self.offsets, self.codes, False, self.x_mean + shift)
-
     def intercept(self, level: FloatArray, slopes: FloatArray) -> FloatArray:
         """Intercepts (T,) from the predictions at the means of the features."""
         intercept: FloatArray = level - (self.x_mean * slopes).sum(axis=1)
