@@ -10,7 +10,6 @@ from kinfolk import IndependentRidge, InputError, MeanRegularizedRegressor, Part
 from kinfolk.datasets import make_clustered_tasks, make_unrelated_tasks
 from kinfolk.linear.held_out import robust_scale
 from kinfolk.linear.losses import Loss
-from kinfolk.linear.rows import Rows
 from kinfolk.linear.strengths import AnyCoupling, CommonMean
 from kinfolk.linear.tuning import Problem
 from kinfolk.tasks import TaskData
@@ -33,9 +32,9 @@ def data():
     return pd.DataFrame(X, columns=[f"x{j}" for j in range(D)]).assign(task=task), y
 
 
-def problem(X, y, loss, **changes):
+def problem(X, y, loss):
     rows = TaskData.build(X.iloc[:, :-1].to_numpy(), y, X["task"].to_numpy(), T, standardize=False)
-    return Problem(Rows.of(rows, joint=False), rows.y, loss, None, 100_000, 1e-10, **changes), rows
+    return Problem(rows, loss, None, 100_000, 1e-10), rows
 
 
 def test_squares_are_ridge_regression_on_augmented_features(data):
@@ -118,7 +117,7 @@ def test_left_out_rows_are_predicted_exactly(coupling, data):
     for i in range(0, len(y), 9):
         kept = np.delete(np.arange(len(y)), i)
         part = rows.take(kept)
-        found = Problem(Rows.of(part, joint=False), part.y, Loss("squared"), None, 1, 1.0).solve(coupling)
+        found = Problem(part, Loss("squared"), None, 1, 1.0).solve(coupling)
         t = rows.codes[i]
         assert_allclose(judged.z[i], found.intercept[t] + rows.X[i] @ found.slopes[t], atol=1e-8)
     model = MeanRegularizedRegressor(lam=LAM, c=C, **EXACT).fit(X, y)
@@ -128,7 +127,8 @@ def test_left_out_rows_are_predicted_exactly(coupling, data):
 
 
 @pytest.mark.parametrize("loss", [Loss("huber", 0.4), Loss("lad")], ids=lambda loss: loss.name)
-def test_left_out_rows_of_losses_with_kinks_are_predicted_nearly(loss, data):
+def test_left_out_rows_of_robust_losses_are_predicted_nearly(loss, data):
+    """From one fit (Huber) and by five folds (absolute), beside leaving out each row."""
     this, rows = problem(*data, loss)
     strengths = CommonMean.of(LAM, C, D)
     judged = this.judge(strengths)
@@ -136,12 +136,12 @@ def test_left_out_rows_of_losses_with_kinks_are_predicted_nearly(loss, data):
     places = np.arange(0, len(rows.y), 3)
     for i in places:
         part = rows.take(np.delete(np.arange(len(rows.y)), i))
-        found = Problem(Rows.of(part, joint=False), part.y, loss, None, 20_000, 1e-8).solve(strengths)
+        found = Problem(part, loss, None, 20_000, 1e-8).solve(strengths)
         t = rows.codes[i]
         truth.append(found.intercept[t] + rows.X[i] @ found.slopes[t])
     errors, exact = loss.value(rows.y, judged.z)[places], loss.value(rows.y[places], np.array(truth))
-    assert_allclose(errors.mean(), exact.mean(), rtol=0.25 if loss.name == "lad" else 0.05)
-    assert np.corrcoef(errors, exact)[0, 1] > 0.9
+    assert_allclose(errors.mean(), exact.mean(), rtol=0.15 if loss.name == "lad" else 0.05)
+    assert np.corrcoef(errors, exact)[0, 1] > (0.7 if loss.name == "lad" else 0.98)
 
 
 def test_a_large_coupling_is_solved_by_conjugate_gradients_and_judged_by_row_norms(data, monkeypatch):
@@ -227,12 +227,12 @@ def test_strengths_are_as_good_as_those_of_a_grid_search(n, rho):
         errors = np.zeros(len(grid))
         for k in range(5):
             train, test = rows.take(np.flatnonzero(fold != k)), rows.take(np.flatnonzero(fold == k))
-            part = Problem(Rows.of(train, joint=False), train.y, Loss("squared"), None, 1, 1.0)
+            part = Problem(train, Loss("squared"), None, 1, 1.0)
             for i, strengths in enumerate(grid):
                 found = part.solve(strengths)
                 fitted = found.intercept[test.codes] + (test.X * found.slopes[test.codes]).sum(axis=1)
                 errors[i] += ((test.y - fitted) ** 2).sum()
-        all_rows = Problem(Rows.of(rows, joint=False), rows.y, Loss("squared"), None, 1, 1.0)
+        all_rows = Problem(rows, Loss("squared"), None, 1, 1.0)
         searched = scale * all_rows.solve(grid[int(np.argmin(errors))]).slopes
         chosen = MeanRegularizedRegressor(task=-1, standardize=False).fit(X, y)
         ours.append(0.25 + ((chosen.coef_ - W) ** 2).sum(axis=1).mean())

@@ -61,8 +61,8 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
     coupling_ : (T, T) array
         K.
     expected_error_ : (T,) array
-        Approximate leave-one-out error of each task from this one fit: log-loss of the coefficients (logistic) or share
-        of wrong classes (hinge).
+        Error of a new row of each task: log-loss of the coefficients (logistic; approximate leave-one-out from this one
+        fit) or share of wrong classes (hinge; five folds, NaN for a task with a single row).
     classes_, tasks_, coef_, intercept_, population_coef_, population_intercept_, feature_names_, result_
         See `TaskClassifier`. The population is :math:`w_0` (for other couplings, see
         `kinfolk.linear.strengths.AnyCoupling.newcomer`).
@@ -71,10 +71,10 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
     -----
     Evgeniou and Pontil (2004), *Regularized multi-task learning*, in the normalisation of arXiv 2603.05060. Where they
     are chosen, c is that of largest evidence for the squared loss on the classes as numbers (what other losses prefer
-    is so near that it costs at most 0.2% of the risk), and lam has the smallest leave-one-out loss on a grid refined by
-    a parabola (`kinfolk.linear.tuning`). Probabilities are averaged over the posterior (Laplace's method); those of the
-    coefficients alone are ``expit(intercept + x @ coef)``. The leave-one-out errors of the hinge spread its kink over a
-    bandwidth.
+    is so near that it costs at most 0.2% of the risk), and lam has the smallest leave-one-out loss (five folds for the
+    hinge) on a grid refined by a parabola: `kinfolk.linear.tuning`. Probabilities are averaged over the posterior
+    (Laplace's method); those of the
+    coefficients alone are ``expit(intercept + x @ coef)``.
 
     Examples
     --------
@@ -121,7 +121,7 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
         positive = sum_by_task(rows.weights * data.y, rows.codes, data.n_tasks)
         spread = intercept_spread(positive, sum_by_task(rows.weights, rows.codes, data.n_tasks))
         tol = 0.01 * self.tol if self.loss == "logistic" else self.tol
-        problem = Problem(rows, data.y, Loss(self.loss), spread, self.max_iter, tol)
+        problem = Problem(data, Loss(self.loss), spread, self.max_iter, tol)
         fit = self._fit(problem, data)
         errors = task_errors(rows, row_errors(data.y, fit.z, problem.loss), fit.judged)
         details = strength_details(fit.strengths, data.n_features) | {"expected_error": errors}

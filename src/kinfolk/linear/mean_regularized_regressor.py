@@ -61,7 +61,8 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
         K.
     expected_error_ : (T,) array
         Leave-one-out error of each task from this one fit: mean squared error, mean of Huber's loss, or mean absolute
-        error, in the user's units. Exact for the squared loss at these strengths; NaN for a task with a single row.
+        error (this one by five folds), in the user's units. Exact for the squared loss at these strengths; NaN for a
+        task with a single row.
     tasks_, coef_, intercept_, population_coef_, population_intercept_, noise_variance_, feature_names_, result_
         See `TaskRegressor`. The population is :math:`w_0` (for other couplings, see
         `kinfolk.linear.strengths.AnyCoupling.newcomer`).
@@ -76,7 +77,7 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
     those of `PartialPoolingRegressor` with ``covariance="scalar"``, unless others have a leave-one-out error that is
     lower by more than one standard error. `PartialPoolingRegressor` is the evidence version of this estimator: it also
     shrinks the intercepts, and may give features variances of their own. For other losses c is that of the squared
-    loss, and lam has the smallest leave-one-out error.
+    loss, and lam has the smallest leave-one-out error (five folds for the absolute loss).
 
     Uncertainties are those of `kinfolk.linear.outcome`. For other couplings they are exact up to 1,600 coefficients;
     beyond, each task's is that of the task alone with the ridge that stands for the others.
@@ -127,12 +128,11 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
             raise InputError(f"delta must be None (chosen) or a number > 0, in units of y; got {self.delta!r}.")
 
     def _solve(self, data: TaskData) -> FitResult:
-        rows = Rows.of(data, joint=False)
-        loss = Loss(self.loss, self._delta(data, rows) if self.loss == "huber" else 1.0)
-        problem = Problem(rows, data.y, loss, None, self.max_iter, self.tol)
+        loss = Loss(self.loss, self._delta(data) if self.loss == "huber" else 1.0)
+        problem = Problem(data, loss, None, self.max_iter, self.tol)
         fit = self._fit(problem, data)
         posterior, told = regression_posterior(problem, fit, data)
-        errors = task_errors(rows, row_errors(data.y, fit.z, loss), fit.judged)
+        errors = task_errors(problem.rows, row_errors(data.y, fit.z, loss), fit.judged)
         details = strength_details(fit.strengths, data.n_features) | {"expected_error": errors}
         if self.loss != "squared":
             own = posterior.prior.scale[1] ** 2 / told.temper
@@ -140,14 +140,14 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
         n_iter = fit.found.n_iter if fit.n_fits == 1 else fit.n_fits
         return FitResult(posterior, status_of(fit, self.loss), n_iter, -fit.found.value, details=details)
 
-    def _delta(self, data: TaskData, rows: Rows) -> float:
+    def _delta(self, data: TaskData) -> float:
         """Turning point of Huber's loss, in standardised units."""
         if self.delta is not None:
             return float(self.delta) / data.scaling.y_scale
         lam, c, _ = reference(data)
-        squared = Problem(rows, data.y, Loss("squared"), None, 1, 1.0)
+        squared = Problem(data, Loss("squared"), None, 1, 1.0)
         residual = squared.solve(CommonMean.of(lam, c, data.n_features)).dual
-        return max(_HUBER * robust_scale(residual, rows.weights), 1e-6)
+        return max(_HUBER * robust_scale(residual, squared.rows.weights), 1e-6)
 
     def _condition(self, data: TaskData) -> Posterior:
         """New tasks given the population; by the model's own loss."""

@@ -70,10 +70,7 @@ def _curved(problem: Problem, fit: Judged, data: TaskData) -> Moments:
     if problem.loss.name == "logistic":
         curvature = problem.loss.curvature(problem.y, found.z)
     else:
-        curvature = np.full(
-            len(weights),
-            mean_curvature(problem.rows, problem.y, problem.loss, found, fit.strengths, problem.spread),
-        )
+        curvature = np.full(len(weights), mean_curvature(problem.y, fit.z, problem.loss, weights))
     return TaskData(data.X, data.y, data.offsets, curvature * weights, data.scaling).moments()
 
 
@@ -86,7 +83,8 @@ def _information(problem: Problem, fit: Judged, moments: Moments) -> Information
         return Information(noise, noise, noise)
     z = found.z
     square = float(weights @ found.dual**2 / weights.sum())
-    curvature = mean_curvature(problem.rows, problem.y, problem.loss, found, fit.strengths, problem.spread)
+    at = found.z if problem.loss.name == "huber" else fit.z
+    curvature = mean_curvature(problem.y, at, problem.loss, weights)
     observed = float(weights @ (problem.y - z) ** 2) / freedom if freedom > 0 else 1.0
     temper = max(square / curvature, NOISE_FLOOR)
     return Information(temper, max(square / curvature**2, NOISE_FLOOR), max(observed, NOISE_FLOOR))
