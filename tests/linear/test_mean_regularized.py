@@ -292,7 +292,7 @@ def test_a_robust_scale_is_the_standard_deviation_of_a_normal_law():
         ({"loss": "cubic"}, "loss must be one of 'squared', 'huber', 'lad'"),
         ({"delta": -1.0}, "delta must be"),
         ({"coupling": "guess"}, "coupling must be 'auto' or"),
-        ({"coupling": K, "lam": 1.0}, "leave lam out"),
+        ({"coupling": K, "lam": 1.0}, "leave lam and c out"),
         ({"coupling": np.eye(3)}, r"must be \(5, 5\)"),
         ({"coupling": -np.eye(T)}, "positive semi-definite"),
         ({"coupling": pd.DataFrame(np.eye(2))}, r"no row or column for tasks \[2, 3, 4\]"),

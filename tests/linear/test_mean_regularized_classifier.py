@@ -102,7 +102,7 @@ def test_optimality(loss, strengths, data):
 
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
 def test_left_out_rows_are_predicted_nearly(loss, data):
-    """The mean leave-one-out loss is that of brute force within 5% (logistic, from one fit) and 15% (hinge, five folds)."""
+    """The mean leave-one-out loss is that of brute force within 5% (logistic, one fit) and 15% (hinge, folds)."""
     this, rows = problem(*data, loss)
     strengths = CommonMean.of(0.3, C, D)
     judged, places = this.judge(strengths), np.arange(0, T * N, 3)

@@ -71,11 +71,15 @@ class Arrow:
 
     def leverage(self, rows: FloatArray, offsets: IntArray) -> FloatArray:
         """``x' M_tt x`` (n,) with M the inverse of the whole Hessian; rows ``(n, D)`` sorted by task."""
-        mean_root = square_root(self.mean_covariance)
-        leverage = np.empty(len(rows))
-        for t in range(len(self.inner)):
-            task = slice(offsets[t], offsets[t + 1])
-            mine = rows[task]
-            along = mine @ (self.keeps[t] @ mean_root)
-            leverage[task] = ((mine @ self.inner[t]) * mine).sum(axis=1) + (along**2).sum(axis=1)
-        return leverage
+        along = self.keeps @ square_root(self.mean_covariance)
+        return squared_norms(rows, offsets, self.inner + along @ along.transpose(0, 2, 1))
+
+
+def squared_norms(rows: FloatArray, offsets: IntArray, blocks: FloatArray) -> FloatArray:
+    """``x' M_t x`` (n,) for rows ``(n, D)`` sorted by task and a matrix for each task."""
+    turned = np.empty(rows.shape)
+    for t in range(len(blocks)):  # a plain loop of BLAS calls
+        task = slice(offsets[t], offsets[t + 1])
+        np.dot(rows[task], blocks[t], out=turned[task])
+    norms: FloatArray = np.einsum("nd,nd->n", turned, rows)
+    return norms

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from kinfolk._typing import FloatArray, IntArray
-from kinfolk.linear.arrow import State
+from kinfolk.linear.arrow import State, squared_norms
 
 DENSE = 1600  # unknowns that are solved for by a Cholesky factor
 _STEPS = 2000
@@ -145,11 +145,7 @@ class Coupled:
             squares = (rows[:, self.first :] ** 2).sum(axis=1)
             total = np.einsum("tjj->t", self.gram[:, self.first :, self.first :])
             return row_norm_leverage(self.root @ self.root.T, squares, total, offsets, self.d)
-        leverage = np.empty(len(rows))
-        for t, block in enumerate(self.blocks()):
-            mine = rows[offsets[t] : offsets[t + 1]]
-            leverage[offsets[t] : offsets[t + 1]] = ((mine @ block) * mine).sum(axis=1)
-        return leverage
+        return squared_norms(rows, offsets, self.blocks())
 
     def blocks(self) -> FloatArray:
         """``M_tt`` (T, D, D), where the system is dense."""

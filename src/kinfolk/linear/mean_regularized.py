@@ -79,26 +79,27 @@ class MeanRegularized:
     def _check_strengths(self) -> None:
         if self.loss not in self._losses:
             raise InputError(f"loss must be one of {', '.join(map(repr, self._losses))}; got {self.loss!r}.")
-        for name, low, high, rule in (("lam", 0.0, np.inf, "a number > 0"), ("c", -1e-300, 1.0, "from 0 to 1")):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not low < float(value) <= high or np.isinf(float(value)):
-                raise InputError(f"{name} must be None (chosen) or {rule}; got {value!r}.")
-            if not isinstance(self.coupling, str):
-                raise InputError(f"coupling is a matrix, which says all that {name} could: leave {name} out.")
+        if self.lam is not None and not (_is_number(self.lam) and 0.0 < float(self.lam) < np.inf):
+            raise InputError(f"lam must be None (chosen) or a number > 0; got {self.lam!r}.")
+        if self.c is not None and not (_is_number(self.c) and 0.0 <= float(self.c) <= 1.0):
+            raise InputError(f"c must be None (chosen) or from 0 to 1; got {self.c!r}.")
+        if not isinstance(self.coupling, str) and (self.lam is not None or self.c is not None):
+            raise InputError("coupling is a matrix, which says all that lam and c could: leave lam and c out.")
         if isinstance(self.coupling, str) and self.coupling != "auto":
             raise InputError(f"coupling must be 'auto' or a (T, T) matrix; got {self.coupling!r}.")
         if isinstance(self.max_iter, bool) or not isinstance(self.max_iter, Integral) or int(self.max_iter) < 1:
             raise InputError(f"max_iter must be a whole number >= 1; got {self.max_iter!r}.")
-        if isinstance(self.tol, bool) or not isinstance(self.tol, Real) or not 0.0 < float(self.tol) < np.inf:
+        if not _is_number(self.tol) or not 0.0 < float(self.tol) < np.inf:
             raise InputError(f"tol must be a number > 0; got {self.tol!r}.")
 
     def _fit(self, problem: Problem, data: TaskData) -> Judged:
         if isinstance(self.coupling, str):
             return tuned(problem, data, self.lam, self.c)
         return problem.judge(AnyCoupling(given_coupling(self.coupling, self.tasks_) / data.n_features))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def strength_details(strengths: Strengths, n_features: int) -> dict[str, FloatArray]:
@@ -126,11 +127,10 @@ def joined_details(result: FitResult, known: LabelArray, tasks: LabelArray, n_fe
     if "coupling" in details:
         K = details["coupling"]
         weight, variance = AnyCoupling(K / n_features).newcomer()
-        between = weight * K.sum(axis=0)
         shared = np.full((len(tasks), len(tasks)), weight**2 * float(K.sum()))
         shared[np.diag_indices(len(tasks))] += n_features * variance
-        shared[place] = between_rows = np.full((len(known), len(tasks)), 0.0) + between[:, None]
-        shared[:, place] = between_rows.T
+        shared[place] = weight * K.sum(axis=0)[:, None]
+        shared[:, place] = weight * K.sum(axis=0)
         shared[np.ix_(place, place)] = K
         details["coupling"] = shared
     return replace(result, details=details)
