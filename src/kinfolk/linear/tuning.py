@@ -32,7 +32,7 @@ _FEATURES_A_TASK = 3  # fewer do not tell correlations between tasks
 _WORTH = 1e-3  # share of the error that a challenger has to gain beyond the standard error: less is rounding
 _FACTORS = (0.1, 10.0**-0.5, 10.0**0.5, 10.0)
 _FOLDS = 5
-_ROUGH = 1e-5  # tolerance of ADMM in folds
+_ROUGH = 1e-4  # tolerance of ADMM in folds and while strengths are being compared
 _SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0)
 _LOG_STRENGTHS = np.arange(-2.0, 4.1, 1.0)  # of p lam
 
@@ -170,11 +170,12 @@ def _along(problem: Problem, c: float, d: int) -> Judged:
     """The strength with the smallest leave-one-out error at a given c: a grid, halved once, and a parabola."""
     found: dict[float, Judged] = {}
     last: Judged | None = None
+    rough = problem if problem.loss.name == "logistic" else replace(problem, tol=max(problem.tol, _ROUGH))
 
     def judge(at: float) -> Judged:
         nonlocal last
         if at not in found:
-            last = found[at] = problem.judge(CommonMean.of(10.0**at / d, c, d), None if last is None else last.found)
+            last = found[at] = rough.judge(CommonMean.of(10.0**at / d, c, d), None if last is None else last.found)
         return found[at]
 
     grid = [float(at) for at in _LOG_STRENGTHS[::-1]]
