@@ -8,7 +8,13 @@ if TYPE_CHECKING:
     from kinfolk.exceptions import InputError, MissingExtraError, ModelFileError, UnseenTaskError
     from kinfolk.graph import TaskGraphClassifier, TaskGraphRegressor, TaskGraphTracker
     from kinfolk.io import load_model, read_table, save_model
-    from kinfolk.linear import IndependentRidge, PartialPoolingRegressor, PooledRidge
+    from kinfolk.linear import (
+        IndependentLogistic,
+        IndependentRidge,
+        PartialPoolingRegressor,
+        PooledLogistic,
+        PooledRidge,
+    )
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
     from kinfolk.selection import (
         Comparison,
@@ -27,6 +33,8 @@ _HOME = {
     "IndependentRidge": "linear",
     "PooledRidge": "linear",
     "PartialPoolingRegressor": "linear",
+    "IndependentLogistic": "linear",
+    "PooledLogistic": "linear",
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
     "TaskGraphRegressor": "graph",
@@ -56,6 +64,8 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "IndependentRidge",
     "PooledRidge",
     "PartialPoolingRegressor",
+    "IndependentLogistic",
+    "PooledLogistic",
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
     "TaskGraphRegressor",
@@ -97,7 +107,7 @@ def all_estimators(kind: Literal["regressor", "classifier"] = "regressor") -> li
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators()][0]
     'PooledRidge'
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators("classifier")]
-    ['SharedRepresentationClassifier', 'TaskGraphClassifier']
+    ['PooledLogistic', 'IndependentLogistic', 'SharedRepresentationClassifier', 'TaskGraphClassifier']
     """
     from kinfolk.base import TaskClassifier, TaskRegressor
     from kinfolk.exceptions import InputError

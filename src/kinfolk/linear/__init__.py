@@ -1,7 +1,8 @@
 """Linear methods that borrow strength through a common mean, and the baseline that borrows nothing."""
 
 from kinfolk.linear.independent import IndependentRidge
+from kinfolk.linear.logistic import IndependentLogistic, PooledLogistic
 from kinfolk.linear.partial_pooling import PartialPoolingRegressor
 from kinfolk.linear.pooled import PooledRidge
 
-__all__ = ["IndependentRidge", "PartialPoolingRegressor", "PooledRidge"]
+__all__ = ["IndependentLogistic", "IndependentRidge", "PartialPoolingRegressor", "PooledLogistic", "PooledRidge"]
