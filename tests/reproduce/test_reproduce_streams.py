@@ -21,7 +21,7 @@ AGAIN = CELL | {"period": 20, "updates": 4}
 MINIATURE = {
     "steady": ([CELL, CELL | {"loss": "logistic"}], 1),
     "adaptation": ([{"kind": "rgg", "K": 12, "M": 5, "scale": 0.1}], 1),
-    "reestimation": ([AGAIN, AGAIN | {"period": 10}], 1),
+    "reestimation": ([AGAIN], 1),
 }
 
 
@@ -85,7 +85,8 @@ def test_other_noise_and_drift_are_as_described():
 
 def test_the_same_seed_gives_the_same_numbers_and_figures_are_drawn(short, tmp_path):
     first = paper.measure(MINIATURE, seed=3)
-    assert first == paper.measure(MINIATURE, seed=3)
+    again = {name: MINIATURE[name] for name in ("steady", "reestimation")}
+    assert {name: first[name] for name in again} == paper.measure(again, seed=3)
     assert len(judge(json.loads(json.dumps(first, allow_nan=False)))) > 30
     assert sorted(path.stem for path in draw(first, tmp_path)) == sorted(MINIATURE)
 
@@ -102,7 +103,7 @@ def test_lone_plain_steps_end_where_the_theory_says_and_the_table_is_of_the_last
 def test_a_graph_beyond_use_is_not_taken_and_stays_told():
     stream = tasks.draw(CELL, np.random.default_rng(0))
     lone = stream.network("independent", 0.1)
-    part._round(stream, (lone,))
+    stream.round((lone,))
     models = np.zeros((12, 5)) + 1e-9 * np.random.default_rng(0).normal(size=(12, 5))
     way = part.Cooperative("marginal", models, stream.laplacian)
     way.estimate(lone.learner, stream)

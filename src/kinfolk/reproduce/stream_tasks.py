@@ -5,7 +5,7 @@ has a given variance about the mean of all tasks, on average. In every round eac
 normal, targets ``u' w`` and unit noise, or classes of these log-odds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,15 +71,23 @@ class Stream:
             return U, (self.generator.random(K) < expit(eta)).astype(float)
         return U, eta + _NOISES[self.noise](K, self.generator)
 
+    def round(self, networks: Iterable[Network]) -> tuple[FloatArray, FloatArray]:
+        """One row a task, which all networks learn."""
+        U, y = self.rows()
+        for network in networks:
+            network.learn(np.arange(len(y)), U, y, None)
+        return U, y
+
     def deviation(self, models: FloatArray, tasks: BoolArray | slice = ALL) -> float:
         """Mean square of a coordinate's error, of all or some tasks."""
         return float(((models[tasks] - self.W[tasks]) ** 2).mean())
 
-    def network(self, mode: str, mu: float) -> Network:
+    def network(self, mode: str, mu: float, learners: type[Learner] = Learner) -> Network:
         """Tasks of kinfolk that have seen nothing, of plain step size mu: no intercept, 12 candidates for edges."""
         K, M = self.W.shape
         step = mu * M * _CURVATURE[self.loss]
         found = Network.start(M, mode=mode, loss=self.loss, step=step, first=0, n_neighbors=12)
+        found.learner = learners.start(found.served, loss=self.loss, step=step)
         found.join(K)
         return found
 
@@ -95,10 +103,24 @@ class Unclipped(Learner):
 
 
 def draw(cell: Cell, generator: np.random.Generator) -> Stream:
-    """The tasks of a cell: ``kind`` of graph, ``K``, ``M``, ``scale``, and ``loss``, ``noise``, ``drift`` if given."""
-    L = graph(cell["kind"], cell["K"], cell["scale"], generator)
+    """The tasks of a cell: ``kind``, ``K``, ``M``, ``scale``, and ``loss``, ``noise``, ``drift`` if given.
+
+    The kind is that of a graph; all tasks then have a normal vector of variance ``common`` in common, if that is given.
+    Or else there is none, and coefficients are normal of variance ``scale``: ``"unrelated"``, every task's its own;
+    ``"clusters"``, the same in each third of the tasks; ``"signs"``, the same in one half, the opposite in the other.
+    """
+    kind, K, M = cell["kind"], cell["K"], cell["M"]
     others = {name: cell[name] for name in ("loss", "noise", "drift") if name in cell}
-    return Stream(field(L, cell["M"], generator), L, generator, **others)
+    if kind in _KINDS:
+        L = graph(kind, K, cell["scale"], generator)
+        common = np.sqrt(cell.get("common", 0.0)) * generator.normal(size=M)
+        return Stream(common + field(L, M, generator), L, generator, **others)
+    W = np.sqrt(cell["scale"]) * generator.normal(size=(K, M))
+    if kind == "clusters":
+        W = W[3 * np.arange(K) // K]
+    elif kind == "signs":
+        W = np.where(2 * np.arange(K) < K, 1.0, -1.0)[:, None] * W[0]
+    return Stream(W, np.zeros((K, K)), generator, **others)
 
 
 def field(L: FloatArray, n_coordinates: int, generator: np.random.Generator) -> FloatArray:
