@@ -52,7 +52,7 @@ def test_graphs_are_connected_and_of_the_scale_that_was_asked_for(kind):
         if kind != "sbm":
             assert 2 * len(weights) / 30 == pytest.approx(tasks.DEGREE, abs=1.6)
     blocks = -tasks.graph("sbm", 40, 0.05, np.random.default_rng(0)) > 0.0
-    assert blocks[:10, :10].mean() > 0.5 > 0.2 > blocks[:10, 10:].mean()
+    assert blocks[:10, :10].mean() > 0.5 > 0.25 > blocks[:10, 10:].mean()
 
 
 def test_coefficients_and_rows_are_as_described():
@@ -112,6 +112,20 @@ def test_a_graph_beyond_use_is_not_taken_and_stays_told():
     assert_array_equal(way.laplacian.toarray(), stream.L)
 
 
+def test_the_graph_is_kept_through_a_change_where_it_is_to_be(short, monkeypatch):
+    seen = []
+    monkeypatch.setattr(part, "draw", lambda *args: seen.append(tasks.draw(*args)) or seen[0])
+    networks = []
+    make = tasks.Stream.network
+    monkeypatch.setattr(tasks.Stream, "network", lambda *args: networks.append(make(*args)) or networks[-1])
+    monkeypatch.setattr(part, "_AFTER", 400)
+    row = part.adaptation({"kind": "rgg", "K": 12, "M": 5, "scale": 0.1}, np.random.default_rng(0))
+    kept, anew = networks[2:]
+    assert anew.n_estimates > kept.n_estimates > 0
+    assert kept.learner.total.max() == 720
+    assert row["steady"]["track"] == row["steady"]["track, anew"]
+
+
 def test_the_first_round_at_the_level_is_counted():
     assert part._reached([0.5, 0.02, 0.009, 0.02]) == 3
     assert part._reached([0.5]) is None
@@ -147,12 +161,12 @@ def test_adaptation_that_is_slow_or_never_ends_is_named():
     def row(**rounds):
         return {
             "steady": dict.fromkeys(part.LEARNERS, -21.7),
-            "rounds": {"alone": 246, "diffusion": 130, "track": 88} | rounds,
+            "rounds": {"alone": 246, "diffusion": 130, "track": 88, "track, anew": 95} | rounds,
         }
 
     assert failed({"adaptation": [row()]}) == []
     assert len(failed({"adaptation": [row(track=150)]})) == 3
-    assert len(failed({"adaptation": [row(), row(alone=None)]})) == 3
+    assert len(failed({"adaptation": [row(), row(alone=None)]})) == 4
 
 
 def test_graphs_that_run_away_are_told_from_those_that_stay():

@@ -20,7 +20,7 @@ from kinfolk.reproduce.plan import Cell
 
 DEGREE = 8  # mean, of geometric and random graphs
 WEIGHTS = (0.5, 3.0)
-_BLOCK, _INSIDE, _OUTSIDE = 10, 0.8, 0.05
+_BLOCK, _INSIDE, _OUTSIDE = 10, 0.8, 0.1
 _CURVATURE = {"squared": 1.0, "logistic": 0.25}  # largest: the plain step is that of the learner over M times it
 ALL = slice(None)
 
@@ -134,7 +134,7 @@ def graph(kind: str, K: int, variance: float, generator: np.random.Generator) ->
     """Laplacian of a connected graph, weights uniform in 0.5 .. 3 and then scaled: ``tr(L^+) / K = variance``.
 
     ``"rgg"``: tasks are places in the unit square, the nearest pairs are joined, mean degree 8. ``"er"``: pairs at
-    random, mean degree 8. ``"sbm"``: blocks of ten tasks, pairs joined with probability 0.8 inside and 0.05 outside.
+    random, mean degree 8. ``"sbm"``: blocks of ten tasks, pairs joined with probability 0.8 inside and 0.1 outside.
     Edges of a spanning tree are added where these leave tasks apart.
     """
     apart, near = _KINDS[kind](K, generator)

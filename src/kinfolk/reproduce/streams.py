@@ -13,7 +13,8 @@ All methods of a run see the same rows (`kinfolk.reproduce.stream_tasks`), step 
 Deviations are mean squared errors of a coordinate, in decibels. What is measured:
 
 - ``steady``: the deviation once it has settled, and on the way there;
-- ``adaptation``: rounds to -20 dB after all coefficients move by the same vector, at matched steady deviations;
+- ``adaptation``: rounds to -20 dB after all coefficients move by the same vector, at matched steady deviations, the
+  graph kept as it was, or (``track, anew``) estimated when kinfolk estimates it;
 - ``reestimation``: diffusion whose graph is estimated again and again from its own, cooperative, models: the error of L
   by the marginal estimator with the true neighbours and by EM, beside EM from running means of what is learned alone.
 """
@@ -33,7 +34,12 @@ from kinfolk.reproduce.plan import Cell, Measurements, Plan, Row
 from kinfolk.reproduce.stream_tasks import ALL, Stream, decibel, draw
 
 METHODS = ("plain", "alone", "consensus", "diffusion_oracle", "diffusion", "filter_oracle", "track")
-LEARNERS = {"alone": ("independent", 0.0115), "diffusion": ("diffusion", 0.02), "track": ("track", 0.03)}
+LEARNERS = {
+    "alone": ("independent", 0.0115),
+    "diffusion": ("diffusion", 0.02),
+    "track": ("track", 0.03),
+    "track, anew": ("track", 0.03),
+}
 WAYS = ("marginal", "em", "own")
 _SETTLING, _TAIL, _EVERY = 8.0, 6.0, 0.1  # time constants before and during the average, and between two looks
 _TIME = {"squared": 1.0, "logistic": 4.0}  # constants over mu, or a little less
@@ -52,11 +58,11 @@ MAIN = _cell("rgg", 20, 50, 0.01)
 _FEW = [
     _cell("rgg", 20, 10, 0.02),
     MAIN,
-    _cell("er", 20, 50, 0.01),
     _cell("sbm", 20, 50, 0.01),
     _cell("rgg", 20, 10, 0.1, "logistic"),
 ]
 _MORE = [
+    _cell("er", 20, 50, 0.01),
     _cell("rgg", 50, 50, 0.01),
     _cell("sbm", 50, 50, 0.01),
     _cell("rgg", 100, 10, 0.02),
@@ -64,17 +70,24 @@ _MORE = [
     _cell("rgg", 50, 20, 0.05, "logistic"),
 ]
 _CHANGE: Cell = {"kind": "rgg", "K": 50, "M": 20, "scale": 0.02}
-_PERIODS = {400: 5, 100: 20, 10: 80}  # rounds between estimates: how many there are
+_PERIODS = {400: 5, 100: 20, 10: 100}  # rounds between estimates: how many there are
+_QUICK_PERIODS = {400: 4, 100: 15, 10: 80}
 
 
-def _again(*kinds: str) -> list[Cell]:
-    return [
-        _cell(kind, 20, 50, 0.01) | {"period": period, "updates": n} for kind in kinds for period, n in _PERIODS.items()
-    ]
+def _again(kind: str, periods: dict[int, int]) -> list[Cell]:
+    return [_cell(kind, 20, 50, 0.01) | {"period": period, "updates": n} for period, n in periods.items()]
 
 
-FULL: Plan = {"steady": (_FEW + _MORE, 4), "adaptation": ([_CHANGE], 8), "reestimation": (_again("rgg", "er"), 4)}
-QUICK: Plan = {"steady": (_FEW, 1), "adaptation": ([_CHANGE], 1), "reestimation": (_again("rgg"), 1)}
+FULL: Plan = {
+    "steady": (_FEW + _MORE, 4),
+    "adaptation": ([_CHANGE], 8),
+    "reestimation": (_again("rgg", _PERIODS) + _again("er", _PERIODS), 3),
+}
+QUICK: Plan = {
+    "steady": (_FEW, 1),
+    "adaptation": ([_CHANGE], 1),
+    "reestimation": (_again("rgg", _QUICK_PERIODS), 1),
+}
 
 
 def steady(cell: Cell, generator: np.random.Generator) -> Row:
@@ -123,6 +136,8 @@ def adaptation(cell: Cell, generator: np.random.Generator) -> Row:
     for turn in range(_BEFORE + _AFTER):
         if turn == _BEFORE:
             stream.W = stream.W + np.sqrt(_SHIFT) * generator.normal(size=cell["M"])
+            for name, network in networks.items():
+                network.since = network.since if name == "track, anew" else -_AFTER * cell["K"]  # none falls due
         stream.round(networks.values())
         for name, network in networks.items():
             if turn >= _BEFORE - 300:

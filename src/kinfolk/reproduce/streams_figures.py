@@ -46,7 +46,8 @@ def _adaptation(figure: Figure, rows: list[Row]) -> None:
     axes = figure.add_subplot()
     for place, (name, (_, mu)) in enumerate(LEARNERS.items()):
         curve = np.mean([row["curves"][name] for row in rows], axis=0)
-        words = WORDS[name].replace(", kinfolk's steps", "")
+        words = WORDS[name.split(",")[0]].replace(", kinfolk's steps", "")
+        words += ", graph anew" if "anew" in name else ""
         axes.plot(rows[0]["every"] * np.arange(len(curve)), curve, color=f"C{place}", label=f"{words}, mu = {mu:g}")
     axes.axhline(LEVEL, color="0.5", linestyle="--", linewidth=1.0)
     finish(axes, "rounds after all tasks have changed", _DEVIATION)

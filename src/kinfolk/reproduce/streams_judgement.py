@@ -35,7 +35,7 @@ WORDS = {
     "filter_oracle": "filter, true graph",
     "track": "kinfolk's tracker",
 }
-MARGINS = {"plain": 0.4, "consensus": 2.5}  # dB; averaging is wrong by what the graph makes of it
+MARGINS = {"plain": 0.4, "consensus": 3.0}  # dB; averaging is wrong by what the graph makes of it
 _MARGIN = 1.2
 ROUNDS = {"alone": 246, "diffusion": 130, "track": 88}
 _STEADY = -21.7
@@ -74,8 +74,15 @@ def _adaptation(rows: list[Row]) -> Iterator[Claim]:
         yield near(f"before the change, {words}: deviation in dB, second implementation", level, _STEADY, 1.0)
         each = [row["rounds"][name] for row in rows]
         taken[name] = None if None in each else float(np.mean(each))
-        yield within(f"rounds to -20 dB after a change of all, {words}", taken[name], expected, 0.25)
-    for slow, fast, least in (("alone", "diffusion", 1.3), ("diffusion", "track", 1.3), ("alone", "track", 2.0)):
+        yield within(f"rounds to -20 dB after a change of all, {words}", taken[name], expected, 0.3)
+    anew = [row["rounds"]["track, anew"] for row in rows]
+    taken["track, anew"] = None if None in anew else float(np.mean(anew))
+    for slow, fast, least in (
+        ("alone", "diffusion", 1.3),
+        ("diffusion", "track", 1.2),
+        ("alone", "track", 1.75),
+        ("alone", "track, anew", 1.5),
+    ):
         above, below = taken[slow], taken[fast]
         ratio = None if above is None or below is None else above / below
         yield at_least(f"rounds to -20 dB, {slow} / {fast}", ratio, least)
