@@ -59,7 +59,8 @@ def _dots(
         levels = [mean(group, name) for _, group in groups]
         colour = _COLOURS[method]
         face = "none" if hollow else colour
-        axes.plot(levels, np.arange(len(groups)), "o", color=colour, markerfacecolor=face, markersize=6, label=name)
+        label = name.replace("plain", "not clipped").replace("once", "graph of once")
+        axes.plot(levels, np.arange(len(groups)), "o", color=colour, markerfacecolor=face, markersize=6, label=label)
         other = [(known[key[0]][name], at) for at, (key, _) in enumerate(groups) if name in known.get(key[0], {})]
         axes.plot(*np.reshape(other, (-1, 2)).T, "x", color=colour, alpha=0.7)
     if known:
