@@ -149,17 +149,25 @@ def channel_of(
     if alike and coupling is None:
         lam, c = _pair(T, lam, c)
         return _two_modes(T, 1.0 / lam, c / lam, problem, s)
+    if coupling is not None and alike:
+        K = coupling_matrix(T, lam, c, coupling)
+        if is_exchangeable(K):
+            return _two_modes(T, K[0, 0], K[0, -1] if T > 1 else 0.0, problem, s)
+    return coupled_channel(problem, lam, c, coupling)
+
+
+def coupled_channel(problem: Problem, lam: float | None, c: float | None, coupling: object) -> Coupled:
+    """The general filter, of exchangeable tasks too."""
+    T = problem.T
     if coupling is None:
         lam, c = _pair(T, lam, c)
         first, rest = np.sqrt(modes(T, 1.0 / lam, c / lam))
         root = np.full((T, T), (first - rest) / T)
         root[np.diag_indices(T)] += rest
-        return Coupled(root, problem.inner_products, s)
-    K = coupling_matrix(T, lam, c, coupling)
-    if alike and is_exchangeable(K):
-        return _two_modes(T, K[0, 0], K[0, -1] if T > 1 else 0.0, problem, s)
-    values, vectors = np.linalg.eigh(K)
-    return Coupled(vectors * np.sqrt(np.maximum(values, 0.0)), problem.inner_products, s)
+    else:
+        values, vectors = np.linalg.eigh(coupling_matrix(T, lam, c, coupling))
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return Coupled(root, problem.inner_products, problem.eigenvalues)
 
 
 def _two_modes(T: int, own: float, shared: float, problem: Problem, s: FloatArray) -> TwoModes:
