@@ -170,8 +170,8 @@ def test_a_peak_that_is_elsewhere_is_named():
 @pytest.mark.slow
 def test_most_of_the_quick_plan_holds_its_claims():
     """Without its peaks and five tasks, which take a minute: `kinfolk reproduce double-descent --quick` has them."""
-    cells, _seeds = paper.QUICK["grid"]
+    cells = [cell for cell in paper.QUICK["grid"][0] if cell["T"] < 5 and cell["rho"] != 0.1]
     plan = {name: cells_and_seeds for name, cells_and_seeds in paper.QUICK.items() if name != "peaks"}
-    claims = judge(paper.measure(plan | {"grid": ([cell for cell in cells if cell["T"] < 5], 6)}))
+    claims = judge(paper.measure(plan | {"grid": (cells, 6)}))
     assert len(claims) > 30
     assert [claim for claim in claims if not claim.passed] == []
