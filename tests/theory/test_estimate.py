@@ -124,6 +124,7 @@ def test_what_makes_predictions_doubtful_is_said():
     assert sum("not identified" in " ".join(each.warnings) for each in vague) >= 3
     shared = np.tile(X[:6], (4, 1))
     assert "share their rows (6 different ones)" in " ".join(estimate_problem(shared, y, task).warnings)
+    X, y, task, _ = rows_of(generator)
     heavy = X * np.exp(generator.normal(size=(len(X), 1)))
     assert "differ in length" in " ".join(estimate_problem(heavy, y, task).warnings)
 

@@ -18,6 +18,8 @@ from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory.problem import Problem, is_exchangeable
 
+_TINY = 1e-200
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -67,19 +69,29 @@ class TwoModes:
 class Coupled:
     """Tasks of their own kind each, any K and G; N = T."""
 
-    root: FloatArray
+    coupling: FloatArray
     gram: FloatArray
     spectrum: FloatArray
 
     @property
     def diagonal(self) -> FloatArray:
         """K_tt."""
-        return np.asarray((self.root**2).sum(axis=1))
+        return np.diag(self.coupling)
 
     def response(self, Vh: FloatArray) -> FloatArray:
-        """R for every eigenvalue, ``(S, T, T)``; any K, also a singular one."""
-        inner = self.spectrum[:, None, None] * ((self.root.T * Vh) @ self.root) + np.eye(self.root.shape[1])
-        return np.asarray(self.root @ np.linalg.inv(inner) @ self.root.T)
+        r"""R for every eigenvalue, ``(S, T, T)``; any K, also a singular one.
+
+        With :math:`S = \sqrt{s \hat V}`, R solves (I + S K S) S R = S K, here scaled to a diagonal of ones: curvatures
+        of tasks may differ by any factor, and none loses digits to another's.
+        """
+        K, size = self.coupling, np.sqrt(np.maximum(self.spectrum[:, None] * Vh, _TINY))
+        scale = np.sqrt(1.0 + size**2 * np.diag(K))
+        seen = (size / scale)[:, :, None] * K
+        inner = seen * (size / scale)[:, None, :]
+        slots = np.arange(len(K))
+        inner[:, slots, slots] += scale**-2
+        R = np.linalg.solve(inner, seen) / (scale * size)[:, :, None]
+        return np.asarray(0.5 * (R + R.transpose(0, 2, 1)))
 
     def __call__(self, Vh: FloatArray, mh: FloatArray) -> Filter:
         """Filter at ``(T,)`` arrays."""
@@ -158,16 +170,8 @@ def channel_of(
 
 def coupled_channel(problem: Problem, lam: float | None, c: float | None, coupling: object) -> Coupled:
     """The general filter, of exchangeable tasks too."""
-    T = problem.T
-    if coupling is None:
-        lam, c = _pair(T, lam, c)
-        first, rest = np.sqrt(modes(T, 1.0 / lam, c / lam))
-        root = np.full((T, T), (first - rest) / T)
-        root[np.diag_indices(T)] += rest
-    else:
-        values, vectors = np.linalg.eigh(coupling_matrix(T, lam, c, coupling))
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return Coupled(root, problem.inner_products, problem.eigenvalues)
+    K = coupling_matrix(problem.T, lam, c, coupling)
+    return Coupled(K, problem.inner_products, problem.eigenvalues)
 
 
 def _two_modes(T: int, own: float, shared: float, problem: Problem, s: FloatArray) -> TwoModes:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import root
 
 from kinfolk._typing import FloatArray
-from kinfolk.theory.channels import Channel, Coupled, TwoModes
+from kinfolk.theory.channels import Channel
 from kinfolk.theory.losses import Loss
 from kinfolk.theory.outputs import Moments, margin_moments, residual_moments
 from kinfolk.theory.problem import Problem
@@ -110,10 +110,7 @@ class _Equations:
 
     def strengthened(self, factor: float) -> "_Equations":
         """The same with K times `factor`."""
-        if isinstance(self.channel, TwoModes):
-            return replace(self, channel=replace(self.channel, coupling=factor * self.channel.coupling))
-        assert isinstance(self.channel, Coupled)
-        return replace(self, channel=replace(self.channel, root=np.sqrt(factor) * self.channel.root))
+        return replace(self, channel=replace(self.channel, coupling=factor * self.channel.coupling))
 
     def state(self, x: FloatArray, residual: float) -> State:
         V, q, m = self.decode(x)

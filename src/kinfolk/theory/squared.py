@@ -9,7 +9,7 @@ from kinfolk.theory.channels import Channel, TwoModes
 from kinfolk.theory.labels import label_slope
 from kinfolk.theory.problem import Problem
 
-SETTLED = 1e-10
+SETTLED = 1e-8
 _MAX_STEPS = 200
 
 
@@ -79,7 +79,7 @@ def squared_state(problem: Problem, channel: Channel, weights: FloatArray) -> St
         step = np.linalg.solve(np.eye(N) - at.squares * d, at.V - V)
         last, residual = residual, float(np.abs(step / V).max())
         V = np.maximum(V + step, 0.5 * at.V)
-        if residual <= 1e-15 or last <= 1e-12:
+        if residual <= 1e-15 or last <= 1e-7:  # steps are squared from one to the next
             break
     Vh, d, seen = passes(V)
     slope = label_slope(problem.link, r2 * tau2[:, None], problem.noise_variance[:N, None])
