@@ -15,11 +15,14 @@ from kinfolk import InputError, TaskKFold, UnseenTaskError
 from kinfolk.datasets import make_shared_classification
 
 METHODS = kinfolk.all_estimators("classifier")
+POOLED = kinfolk.PooledLogistic  # cannot follow tasks that differ: scores are not asked of it
 every_classifier = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 FIXED = {  # no folds, so that the order of rows cannot matter; and tasks lean on their population alone
     "MeanRegularizedClassifier": {},
     "SharedRepresentationClassifier": {"rank": 1},
     "TaskGraphClassifier": {"shrinkage": 1.0, "covariance": "scalar"},
+    "IndependentLogistic": {},
+    "PooledLogistic": {},
 }
 
 
@@ -67,7 +70,7 @@ def test_shapes_and_names(method, data, three):
     assert_allclose(proba.sum(axis=1), 1.0)
     assert_allclose(proba[:, 1], expit(model.decision_function(data.X)))
     assert_array_equal(model.predict(data.X), proba.argmax(axis=1))
-    assert model.score(data.X, data.y) == np.mean(model.predict(data.X) == data.y) > 0.7
+    assert model.score(data.X, data.y) == np.mean(model.predict(data.X) == data.y) > (0.6 if method is POOLED else 0.7)
     many = method(task="task").fit(data.X, three)
     assert many.coef_.shape == (3, 12, 4)
     assert many.intercept_.shape == (3, 12)
@@ -76,7 +79,7 @@ def test_shapes_and_names(method, data, three):
     proba = many.predict_proba(data.X)
     assert_allclose(proba.sum(axis=1), 1.0)
     assert_array_equal(many.predict(data.X), many.classes_[proba.argmax(axis=1)])
-    assert many.score(data.X, three) > 0.5
+    assert many.score(data.X, three) > (0.3 if method is POOLED else 0.5)
 
 
 @every_classifier
@@ -131,7 +134,9 @@ def test_weights_count_rows(method, data):
     close(weighted.predict_proba(data.X[weights > 0]), repeated.predict_proba(data.X[weights > 0]))
 
 
-@every_classifier
+@pytest.mark.parametrize(
+    "method", [method for method in METHODS if method.has_population], ids=lambda method: method.__name__
+)
 def test_an_unseen_task_raises_or_gets_the_population(method, data):
     strict = fitted(method, data)
     new = data.X.iloc[:4].assign(task=[0, 99, 98, 0])
@@ -157,7 +162,7 @@ def test_adapt_learns_new_tasks_and_leaves_known_ones(method, data, three):
         assert list(adapted.tasks_) == list(range(12))
         assert_array_equal(adapted.coef_[..., :9, :], model.coef_)
         assert_array_equal(adapted.predict_proba(data.X[known]), model.predict_proba(data.X[known]))
-        assert adapted.score(data.X[~known], y[~known]) > 0.5
+        assert adapted.score(data.X[~known], y[~known]) > (0.3 if method is POOLED else 0.5)
         again = model.adapt(data.X[known][:5].assign(task=77), y[known][:5])
         assert np.isfinite(again.coef_).all()
     with pytest.raises(InputError, match="knows already: 3"):
@@ -207,7 +212,7 @@ def test_separated_classes_give_finite_models(method, data):
     y = (data.log_odds(data.X) > 0).astype(int)
     model = method(task="task").fit(data.X, y)
     assert np.isfinite(model.coef_).all()
-    assert model.score(data.X, y) > 0.95
+    assert model.score(data.X, y) > (0.7 if method is POOLED else 0.95)
     pooled = (data.X["x0"] > 0).astype(int)
     assert method(task="task").fit(data.X, pooled).score(data.X, pooled) > 0.97
 

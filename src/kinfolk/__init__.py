@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from kinfolk.graph import TaskGraphClassifier, TaskGraphRegressor, TaskGraphTracker
     from kinfolk.io import load_model, read_table, save_model
     from kinfolk.linear import (
+        IndependentLogistic,
         IndependentRidge,
         MeanRegularizedClassifier,
         MeanRegularizedRegressor,
         PartialPoolingRegressor,
+        PooledLogistic,
         PooledRidge,
     )
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
@@ -35,6 +37,8 @@ _HOME = {
     "PartialPoolingRegressor": "linear",
     "MeanRegularizedRegressor": "linear",
     "MeanRegularizedClassifier": "linear",
+    "IndependentLogistic": "linear",
+    "PooledLogistic": "linear",
     "SharedRepresentationRegressor": "representation",
     "SharedRepresentationClassifier": "representation",
     "TaskGraphRegressor": "graph",
@@ -66,6 +70,8 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "PartialPoolingRegressor",
     "MeanRegularizedRegressor",
     "MeanRegularizedClassifier",
+    "IndependentLogistic",
+    "PooledLogistic",
     "SharedRepresentationRegressor",
     "SharedRepresentationClassifier",
     "TaskGraphRegressor",
@@ -107,7 +113,8 @@ def all_estimators(kind: Literal["regressor", "classifier"] = "regressor") -> li
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators()][0]
     'PooledRidge'
     >>> [estimator.__name__ for estimator in kinfolk.all_estimators("classifier")]
-    ['MeanRegularizedClassifier', 'SharedRepresentationClassifier', 'TaskGraphClassifier']
+    ['PooledLogistic', 'IndependentLogistic', 'MeanRegularizedClassifier', 'SharedRepresentationClassifier',
+     'TaskGraphClassifier']
     """
     from kinfolk.base import TaskClassifier, TaskRegressor
     from kinfolk.exceptions import InputError

@@ -6,14 +6,23 @@ All functions take one number per observation and the task index of each, and su
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kinfolk._typing import FloatArray, IntArray
 
-LOSSES = ("squared_error", "absolute_error")
+LOSSES = ("squared_error", "absolute_error", "log_loss")
+_CERTAIN = 1e-15  # a probability is taken to be at least this
 
 
 def pointwise_loss(y: FloatArray, predicted: FloatArray, scoring: str = "squared_error") -> FloatArray:
-    """Loss of each observation, ``(y - predicted)^2`` or ``|y - predicted|``.
+    """Loss of each observation: ``(y - predicted)^2``, ``|y - predicted|``, or minus the log probability of its class.
+
+    Parameters
+    ----------
+    y : (n,) array
+        For ``"log_loss"`` the index of each observation's class.
+    predicted : (n,) array, or (n, n_classes) probabilities for ``"log_loss"``
+    scoring : {"squared_error", "absolute_error", "log_loss"}, default="squared_error"
 
     Examples
     --------
@@ -21,6 +30,10 @@ def pointwise_loss(y: FloatArray, predicted: FloatArray, scoring: str = "squared
     >>> pointwise_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).tolist()
     [0.0, 4.0]
     """
+    if scoring == "log_loss":
+        told = predicted[np.arange(len(y)), y.astype(np.int64)]
+        surprise: FloatArray = -np.log(np.maximum(told, _CERTAIN))
+        return surprise
     error = y - predicted
     loss: FloatArray = error**2 if scoring == "squared_error" else np.abs(error)
     return loss
@@ -74,6 +87,40 @@ def _share(y: FloatArray, predicted: FloatArray, reference: FloatArray, weights:
     each = np.ones(len(y)) if weights is None else weights
     total = float(each @ (y - reference) ** 2)
     return 1.0 - float(each @ (y - predicted) ** 2) / total if total > 0 else float("nan")
+
+
+def deviance_explained(y: FloatArray, probability: FloatArray, weights: FloatArray | None = None) -> float:
+    """D2, ``1 - log loss / log loss of the overall class shares``; NaN when y is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = np.array([[0.9, 0.1], [0.1, 0.9]])
+    >>> round(deviance_explained(np.array([0.0, 1.0]), p), 3)
+    0.848
+    """
+    shares = np.bincount(y.astype(np.int64), weights, minlength=probability.shape[1])
+    shares = shares[shares > 0] / shares.sum()
+    null = -float(shares @ np.log(shares))
+    loss = float(np.average(pointwise_loss(y, probability, "log_loss"), weights=weights))
+    return 1.0 - loss / null if null > 0 else float("nan")
+
+
+def auc_within(y: FloatArray, score: FloatArray, codes: IntArray) -> float:
+    """Area under the ROC curve within each task, its mean over the tasks with both classes; NaN where there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> auc_within(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.2, 0.7, 0.6]), np.array([0, 0, 1, 1]))
+    0.5
+    """
+    n_tasks = int(codes.max(initial=0)) + 1
+    rank = pd.Series(score).groupby(codes).rank().to_numpy()
+    ones, zeros = (np.bincount(codes, y == c, minlength=n_tasks) for c in (1, 0))
+    both = (ones > 0) & (zeros > 0)
+    area = (np.bincount(codes, rank * (y == 1), minlength=n_tasks) - ones * (ones + 1) / 2)[both] / (ones * zeros)[both]
+    return float(area.mean()) if both.any() else float("nan")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
 """Classifiers on the command line."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import kinfolk
 from kinfolk import TaskGraphClassifier, save_model
 from kinfolk.cli import main
 from kinfolk.datasets import make_clustered_tasks, make_shared_classification
@@ -47,8 +51,23 @@ def test_a_regression_of_classes_names_the_classifier(tables, tmp_path, capsys):
     common = [old, "--task", "field", "--target", "mine"]
     assert main(["fit", *common, "--method", "PooledRidge", "--save", str(tmp_path / "m.kin")]) == 2
     assert "Use SharedRepresentationClassifier" in capsys.readouterr().err
-    assert main(["compare", *common]) == 2
-    assert "kinfolk fit --method SharedRepresentationClassifier" in " ".join(capsys.readouterr().err.split())
+    assert main(["compare", *common, "--scoring", "squared_error"]) == 2
+    assert "this is a classification problem" in " ".join(capsys.readouterr().err.split())
+
+
+def test_classes_are_compared_by_their_log_loss_and_the_best_is_saved(tables, tmp_path, capsys):
+    old, *_ = tables
+    saved, page, numbers = (str(tmp_path / name) for name in ("best.kin", "report.html", "numbers.json"))
+    common = ["compare", old, "--task", "field", "--target", "mine", "--methods", "PooledLogistic"]
+    assert main([*common, "--save", saved, "--report", page, "--json", numbers]) == 0
+    told = capsys.readouterr().out
+    for word in ("log loss", "AUC", "accuracy", "IndependentLogistic", "fitting each task alone"):
+        assert word in told
+    found = json.loads(Path(numbers).read_text())
+    assert list(found["measures"]) == ["loss", "d2", "auc", "accuracy"]
+    assert sum(found["data"]["classes"].values()) == pytest.approx(1.0)
+    assert "mean log loss of a task" in Path(page).read_text()
+    assert type(kinfolk.load_model(saved)).__name__ == found["recommended"]
 
 
 def test_classes_that_are_whole_numbers_are_not_called_floats(tables, tmp_path):

@@ -6,6 +6,7 @@ from importlib import import_module
 
 _COMMANDS = {
     "compare": "compare the methods on a table, and say which to use and for which tasks sharing helps",
+    "plan": "predict what sharing will bring, and what a wanted error takes, before any fit",
     "fit": "fit one method to all rows and save the model",
     "predict": "predict the rows of a table with a saved model",
     "transfer": "fit several responses of a small table, borrowing from fitted source studies where that helps",

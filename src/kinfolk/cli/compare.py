@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_table_arguments(parser)
     parser.add_argument("--methods", default="all", metavar="A,B,...", help="methods to compare (default: all)")
     parser.add_argument("--cv", type=int, default=5, metavar="K", help="folds inside the tasks (default: 5)")
-    parser.add_argument("--scoring", default="squared_error", choices=["squared_error", "absolute_error"])
+    parser.add_argument("--scoring", default="auto", choices=["auto", "squared_error", "absolute_error", "log_loss"])
     parser.add_argument("--seed", type=int, default=0, help="deals the rows over the folds (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="threads over methods and folds (default: 1)")
     parser.add_argument("--report", metavar="FILE.html", help="write a self-contained HTML report")
@@ -85,7 +85,7 @@ def _words(args: argparse.Namespace) -> list[str]:
     for name in ("task", "target", "features", "weights"):
         if getattr(args, name) is not None:
             words += [f"--{name}", getattr(args, name)]
-    defaults = {"methods": "all", "cv": 5, "scoring": "squared_error", "seed": 0}
+    defaults = {"methods": "all", "cv": 5, "scoring": "auto", "seed": 0}
     for name, default in defaults.items():
         if getattr(args, name) != default:
             words += [f"--{name}", str(getattr(args, name))]
@@ -108,19 +108,22 @@ def _print(comparison: "Comparison") -> None:
     )
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
     table.add_column("method", overflow="fold")
-    for heading in ("R2", "within", "RMSE", "gain", "+/=/-", "secs"):
+    measures = comparison.measures
+    for heading in (*measures.values(), "gain", "+/=/-", "secs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in comparison.methods.to_dict("records"):
         own = row["method"] == comparison.baseline
         gain = "baseline" if own else f"{row['gain']:+.1%} ± {row['gain_se']:.1%}"
         counts = "" if own else "/".join(str(row[word]) for word in ("helped", "unharmed", "hurt"))
-        cells = [f"{row['r2']:.3f}", f"{row['r2_within']:.3f}", f"{row['rmse']:.4g}", gain, counts]
+        cells = [f"{row[name]:.4g}" if name in ("loss", "rmse") else f"{row[name]:.3f}" for name in measures]
+        cells += [gain, counts]
         style = "bold green" if row["method"] == comparison.recommended else ""
         table.add_row(str(row["method"]), *cells, f"{row['fit_seconds']:.1f}", style=style)
     console.print(table)
-    alone = "fitting each task alone" if comparison.baseline == "IndependentRidge" else comparison.baseline
+    words = "D2: log loss saved against the overall class shares. " if "d2" in measures else "within: R2 within tasks. "
+    words += "AUC: mean within tasks. " if "auc" in measures else ""
     console.print(
-        f"within: R2 within tasks. gain: error saved against {alone}, ± one paired standard error.\n"
+        f"{words}gain: error saved against {comparison.alone}, ± one paired standard error.\n"
         "+/=/-: tasks helped, unharmed and hurt, by more than one of their own standard errors.",
         style="dim",
         highlight=False,

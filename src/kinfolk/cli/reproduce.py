@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kinfolk.reproduce.claims import Claim
 
 _PAPERS = {  # each: a module of `kinfolk.reproduce`, with its _judgement and _figures
+    "double-descent": "Alrashdi, Dhifallah and Sifaou, arXiv 2603.05060",
     "shared-representation": "Ding, Du and Fang, arXiv 2605.00473",
     "spectral-transfer": "Zhao, Kolar and Lv, arXiv 2604.20161",
     "task-graph": "Wan and Vlaski, arXiv 2510.10570 and 2608.26989",

@@ -95,6 +95,7 @@ def by_logistic_graph(
             "shrinkage_scores": choice.table,
             "averaging": np.array([float(choice.averaging)]),
             "inflation": np.array([choice.inflation]),
+            "information": fit.study.blocks.factor.values,
         }
         | ({} if root is None else {"feature_root": root}),
     )

@@ -15,7 +15,12 @@ def to_html(summary: dict[str, Any]) -> str:
     from kinfolk.report import plots
 
     model, shown = summary["model"], summary["shown"]
-    pair, note = plots.dumbbell(summary["tasks"], shown, summary["comparison"]["baseline"])
+    pair, note = plots.dumbbell(
+        summary["tasks"],
+        shown,
+        summary["comparison"]["baseline"],
+        scoring=summary["comparison"]["settings"]["scoring"],
+    )
     figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, shown)}

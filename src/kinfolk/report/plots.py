@@ -13,7 +13,14 @@ _MOST = 60  # tasks in one dumbbell plot
 
 
 def dumbbell(
-    tasks: list[dict[str, Any]], shown: str, baseline: str, *, noun: str = "task", unit: str = "", width: float = 7.6
+    tasks: list[dict[str, Any]],
+    shown: str,
+    baseline: str,
+    *,
+    noun: str = "task",
+    unit: str = "",
+    width: float = 7.6,
+    scoring: str = "squared_error",
 ) -> tuple[str, str]:
     """Error of each task with the baseline and with the shown method, worst gain at the bottom; SVG and a note.
 
@@ -28,7 +35,11 @@ def dumbbell(
         In what errors are measured, where that is not the target's unit.
     width : float
         Inches.
+    scoring : str
+        What the errors are; only squared ones are drawn by their root.
     """
+    squared = scoring == "squared_error"
+    words = {"squared_error": "root mean error", "absolute_error": "mean absolute error", "log_loss": "mean log loss"}
     drawn = [row for row in tasks if row["error"] is not None and row["baseline_error"] is not None]
     note = ""
     if len(drawn) > _MOST:
@@ -38,14 +49,15 @@ def dumbbell(
         figure = Figure(figsize=(width, 1.1 + 0.23 * max(len(drawn), 2)), layout="constrained")
         axes = figure.add_subplot()
         for place, row in enumerate(drawn):
-            before, after = math.sqrt(row["baseline_error"]), math.sqrt(row["error"])
+            both = row["baseline_error"], row["error"]
+            before, after = map(math.sqrt, both) if squared else both
             colour = {"helped": GOOD, "hurt": BAD}.get(row["verdict"], INK)
             axes.plot([before, after], [place, place], color=colour, linewidth=2, alpha=0.75, solid_capstyle="round")
             axes.plot(before, place, "o", color=ALONE, markersize=5, label=baseline if place == 0 else None)
             axes.plot(after, place, "o", color=colour, markersize=6.5, label=shown if place == 0 else None)
         axes.set_yticks(range(len(drawn)), [short(row["task"]) for row in drawn])
         axes.set_ylim(-0.8, len(drawn) - 0.2)
-        axes.set_xlabel(f"root mean error {unit or f'of a {noun}'} (smaller is better)")
+        axes.set_xlabel(f"{words[scoring]} {unit or f'of a {noun}'} (smaller is better)")
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         return svg(figure, f"Error of each {noun} with {baseline} and with {shown}"), note

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kinfolk.base import TaskRegressor
+from kinfolk.base import TaskEstimator
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
 from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.selection import Comparison
+from kinfolk.selection.comparison import ALONE
 
 _LISTED = 8  # tasks in the tables of the most helped and the worst hurt
 
@@ -61,7 +62,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
 def _headline(comparison: Comparison) -> str:
     records = comparison.methods.to_dict("records")
     record = next(record for record in records if record["method"] == comparison.recommended)
-    alone = "fitting each task alone" if comparison.baseline == "IndependentRidge" else comparison.baseline
+    alone = comparison.alone
     if comparison.recommended == comparison.baseline:
         return f"Stay with {comparison.recommended}: no other method is clearly better than {alone}."
     tested = int(record["helped"] + record["unharmed"] + record["hurt"])
@@ -74,9 +75,12 @@ def _headline(comparison: Comparison) -> str:
 def _model(comparison: Comparison, shown: str, refit: Callable[[str], Any]) -> dict[str, Any] | None:
     """Shrinkage and spectrum of the shown method, fitted on all rows beside the independent fit."""
     estimator = comparison.estimators[shown]
-    if not isinstance(estimator, TaskRegressor) or "IndependentRidge" not in comparison.estimators:
+    baseline = next((name for name in ALONE if name in comparison.estimators), None)
+    if not isinstance(estimator, TaskEstimator) or baseline is None:
         return None
-    fitted, alone = refit(shown), refit("IndependentRidge")
+    fitted, alone = refit(shown), refit(baseline)
+    if isinstance(fitted.result_, tuple):  # one fit for each of several classes
+        return None
     coef, own = fitted.result_.posterior.mean[:, 1:], alone.result_.posterior.mean[:, 1:]
     population = fitted.result_.posterior.prior.mean[1:] if fitted.has_population else np.zeros(coef.shape[1])
     values = singular_values(coef)
@@ -94,7 +98,7 @@ def _model(comparison: Comparison, shown: str, refit: Callable[[str], Any]) -> d
     }
 
 
-def _largest(fitted: TaskRegressor) -> list[dict[str, Any]]:
+def _largest(fitted: TaskEstimator) -> list[dict[str, Any]]:
     """The features with the largest population coefficients, in standard deviations of the target."""
     if not fitted.has_population:
         return []

@@ -9,6 +9,7 @@ from scipy.sparse import triu
 from kinfolk._typing import FloatArray
 from kinfolk.diagnostics import Helpers, helpers
 from kinfolk.selection import Comparison
+from kinfolk.selection.comparison import ALONE
 
 SHOWS = ("graph_", "neighbors", "pull_", "shrinkage_scores_", "coupling_advice_")  # what a graph method shows
 _HELPERS = 3  # of each task, named
@@ -41,7 +42,8 @@ def summarize_graphs(comparison: Comparison, refit: Callable[[str], Any]) -> lis
         kind = type(comparison.estimators[name])
         if all(hasattr(kind, shown) for shown in SHOWS):
             fitted = refit(name)
-            if hasattr(fitted, "graph_"):  # methods without one say so by an AttributeError
+            # methods without one say so by an AttributeError; with more than two classes there is one a class
+            if hasattr(fitted, "graph_") and not isinstance(fitted.graph_, tuple):
                 found.append(_summary(comparison, record, fitted))
     return found
 
@@ -52,7 +54,7 @@ def _summary(comparison: Comparison, record: dict[Any, Any], fitted: Any) -> dic
     order = np.argsort(-upper.data, kind="stable")
     ends = zip(*(column[order].tolist() for column in (*upper.coords, upper.data)), strict=True)
     edges = [[int(i), int(j), float(weight)] for i, j, weight in ends]
-    alone = "each task fitted alone" if comparison.baseline == "IndependentRidge" else comparison.baseline
+    alone = "each task fitted alone" if comparison.baseline in ALONE else comparison.baseline
     return {
         "method": name,
         "worth": _worth(name, record, alone),
@@ -68,11 +70,14 @@ def _summary(comparison: Comparison, record: dict[Any, Any], fitted: Any) -> dic
 def information(fitted: Any) -> FloatArray:
     """Eigenvalues ``(T, d)`` of what each task's rows say of its coefficients, in the units of the graph's weights.
 
-    From the joint posterior of a fresh fit (`kinfolk.graph.posterior.JointPosterior`); a model file does not keep it.
+    From the joint posterior of a fresh fit (`kinfolk.graph.posterior.JointPosterior`), which a model file does not
+    keep; a classifier has it among its details.
     """
-    posterior = fitted.result_.posterior
-    values = posterior.blocks.factor.values / posterior.noise_variance[:, None]
-    return np.pad(values, ((0, 0), (0, posterior.blocks.d - values.shape[1])))
+    posterior, d = fitted.result_.posterior, len(fitted.feature_names_)
+    values = fitted.result_.details.get("information")
+    if values is None:
+        values = posterior.blocks.factor.values / posterior.noise_variance[:, None]
+    return np.pad(values, ((0, 0), (0, d - values.shape[1])))
 
 
 def _worth(name: str, record: dict[Any, Any], alone: str) -> str:

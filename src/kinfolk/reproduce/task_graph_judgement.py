@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from kinfolk.reproduce import laplacian_error_judgement
+from kinfolk.reproduce import laplacian_error_judgement, stream_failures_judgement, streams_judgement
 from kinfolk.reproduce.claims import judge_by
 
-_PARTS = (laplacian_error_judgement,)
+_PARTS = (laplacian_error_judgement, streams_judgement, stream_failures_judgement)
 
 judge = partial(judge_by, {name: judged for part in _PARTS for name, judged in part.JUDGES.items()})

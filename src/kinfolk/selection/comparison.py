@@ -10,7 +10,9 @@ from sklearn.base import BaseEstimator, clone
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.metrics import (
+    auc_within,
     clustered_error,
+    deviance_explained,
     explained_variance,
     explained_variance_within,
     pointwise_loss,
@@ -18,7 +20,18 @@ from kinfolk.metrics import (
     transfer_gain,
 )
 
-_LOSS_WORDS = {"squared_error": "mean squared error", "absolute_error": "mean absolute error"}
+_LOSS_WORDS = {
+    "squared_error": "mean squared error",
+    "absolute_error": "mean absolute error",
+    "log_loss": "mean log loss",
+}
+_NUMBERS = {"r2": "R2", "r2_within": "within", "rmse": "RMSE"}
+MEASURES = {  # by the loss: columns of the table of methods, and what they are called
+    "squared_error": _NUMBERS,
+    "absolute_error": _NUMBERS,
+    "log_loss": {"loss": "log loss", "d2": "D2", "auc": "AUC", "accuracy": "accuracy"},
+}
+ALONE = ("IndependentRidge", "IndependentLogistic")  # the baselines that fit each task by itself
 
 
 @dataclass(frozen=True)
@@ -28,21 +41,24 @@ class Comparison:
     Attributes
     ----------
     methods : DataFrame
-        One row a method, best first: ``method, loss, r2, r2_within, rmse, gain, gain_se, helped, unharmed, hurt,
-        fit_seconds``. Gains are transfer gains against the baseline, ``1 - error / baseline error``, with paired
-        standard errors clustered by task; helped and hurt count the tasks whose gain is beyond one of their own
-        paired standard errors.
+        One row a method, best first: ``method, loss``, the measures, ``gain, gain_se, helped, unharmed, hurt,
+        fit_seconds``. Measures of a regression: ``r2, r2_within, rmse``; of a classification: ``d2`` (share of the
+        log loss of the overall class shares that is saved), ``auc`` (two classes: mean over tasks of the area under the
+        ROC curve within the task) and ``accuracy``. Gains are transfer gains against the baseline,
+        ``1 - error / baseline error``, with paired standard errors clustered by task; helped and hurt count the tasks
+        whose gain is beyond one of their own paired standard errors.
     tasks : DataFrame
         One row a task and method: ``task, n_rows, n_tested, method, error, baseline_error, gain, gain_se, verdict``,
         the verdict being ``helped``, ``unharmed``, ``hurt`` or ``untested``.
     baseline : str
-        What gains are against: ``IndependentRidge``, or ``PooledRidge`` where whole tasks are held out.
+        What gains are against: ``IndependentRidge``, or ``PooledRidge`` where whole tasks are held out
+        (``IndependentLogistic`` and ``PooledLogistic`` for classes).
     recommended, reason : str
         The simplest method whose mean loss is within one paired standard error of the best, and a sentence why.
     failures : dict of method to message
         Methods that could not be fitted.
     predictions : dict of method to array
-        Held-out predictions of the rows ``rows``.
+        Held-out predictions of the rows ``rows``; for classes their probabilities, in the order of the sorted classes.
     rows, folds : integer arrays
         The rows that were tested, in the order of ``predictions``, and the fold each was tested in.
     data_summary, settings : dict
@@ -124,9 +140,7 @@ class Comparison:
                 {
                     "method": name,
                     "loss": float(np.average(loss, weights=each)),
-                    "r2": explained_variance(truth, flat[name], each),
-                    "r2_within": explained_variance_within(truth, flat[name], task_of, each),
-                    "rmse": math.sqrt(float(np.average((truth - flat[name]) ** 2, weights=each))),
+                    **_measures(truth, flat[name], task_of, each, scoring),
                     "gain": gain.overall,
                     "gain_se": gain.overall_standard_error,
                     **{word: int((verdict == word).sum()) for word in ("helped", "unharmed", "hurt")},
@@ -151,6 +165,17 @@ class Comparison:
             data=(X, y, sample_weight),
         )
 
+    @property
+    def alone(self) -> str:
+        """The baseline in words: fitting each task alone, or its name."""
+        return "fitting each task alone" if self.baseline in ALONE else self.baseline
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """Columns of ``methods`` that measure them, with their headings; those that could be measured."""
+        found = MEASURES[self.settings["scoring"]]
+        return {name: heading for name, heading in found.items() if self.methods[name].notna().any()}
+
     def to_frame(self) -> pd.DataFrame:
         """Table of the methods, best first (a copy of ``methods``)."""
         return self.methods.copy()
@@ -162,6 +187,8 @@ class Comparison:
                 "recommended": self.recommended,
                 "reason": self.reason,
                 "baseline": self.baseline,
+                "alone": self.alone,
+                "measures": self.measures,
                 "methods": self.methods.to_dict("records"),
                 "tasks": self.tasks.to_dict("records"),
                 "failures": self.failures,
@@ -192,6 +219,24 @@ class Comparison:
         return "\n".join(lines)
 
 
+def _measures(
+    truth: FloatArray, predicted: FloatArray, task_of: IntArray, weights: FloatArray | None, scoring: str
+) -> dict[str, float]:
+    if scoring == "log_loss":
+        right = predicted.argmax(axis=1) == truth
+        two = predicted.shape[1] == 2
+        return {
+            "d2": deviance_explained(truth, predicted, weights),
+            "auc": auc_within(truth, predicted[:, 1], task_of) if two else float("nan"),
+            "accuracy": float(np.average(right, weights=weights)),
+        }
+    return {
+        "r2": explained_variance(truth, predicted, weights),
+        "r2_within": explained_variance_within(truth, predicted, task_of, weights),
+        "rmse": math.sqrt(float(np.average((truth - predicted) ** 2, weights=weights))),
+    }
+
+
 def _recommend(
     methods: pd.DataFrame,
     losses: dict[str, FloatArray],
@@ -215,7 +260,7 @@ def _recommend(
 def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str) -> str:
     records = {str(record["method"]): record for record in methods.to_dict("records")}
     row, best = records[recommended], str(methods["method"].iloc[0])
-    alone = "fitting each task alone" if baseline == "IndependentRidge" else baseline
+    alone = "fitting each task alone" if baseline in ALONE else baseline
     score = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}"
     if near:
         why = f"the simplest method within one paired standard error of the best ({best})"

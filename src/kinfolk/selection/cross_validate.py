@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import joblib
 import numpy as np
@@ -20,10 +20,19 @@ from kinfolk.metrics import LOSSES
 from kinfolk.selection.comparison import Comparison
 from kinfolk.selection.splitters import TaskKFold
 from kinfolk.selection.summary import data_summary
-from kinfolk.validation import check_regression_target, check_table, check_target, check_weights, encode_labels
+from kinfolk.validation import (
+    check_classes,
+    check_regression_target,
+    check_table,
+    check_target,
+    check_weights,
+    encode_labels,
+    holds_classes,
+)
 
 Progress = Callable[[int, int, str], None]
-_BASELINE, _POPULATION_BASELINE = "IndependentRidge", "PooledRidge"
+_BASELINE = {"regressor": "IndependentRidge", "classifier": "IndependentLogistic"}
+_POPULATION_BASELINE = {"regressor": "PooledRidge", "classifier": "PooledLogistic"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ def compare(
     task: str | int | None = None,
     methods: str | Sequence[Any] | Mapping[str, Any] = "all",
     cv: Any = 5,
-    scoring: str = "squared_error",
+    scoring: str = "auto",
     random_state: int | None = 0,
     n_jobs: int = 1,
     progress: Progress | None = None,
@@ -56,17 +65,20 @@ def compare(
     ----------
     X : DataFrame or array, (n, d + 1) with the task column; for wide data (n, d)
     y : (n,); for wide data (n, T), each response a task, NaN where it is missing
+        Numbers, or classes: text, categories, booleans, or numbers with two distinct values over at least 20 rows.
     task : str or int
         The task column; None for wide data.
     methods : "all", list of names or estimators, or dict of name to estimator, default="all"
-        ``"all"``: every method that kinfolk exports. Any scikit-learn regressor that takes the task column in X may
-        be among them. ``IndependentRidge``, the baseline, is always fitted.
+        ``"all"``: every method that kinfolk exports for the kind of target. Any scikit-learn regressor (classifier with
+        probabilities) that takes the task column in X may be among them. ``IndependentRidge`` (for classes
+        ``IndependentLogistic``), the baseline, is always fitted.
     cv : int or splitter, default=5
         An int: `TaskKFold` with that many folds, so that every task is in every training part (wide data: `KFold`
         over rows). With a splitter that holds out whole tasks (`LeaveTasksOut`) the population predictions are
-        compared, against ``PooledRidge``, since a task without rows cannot be fitted alone.
-    scoring : {"squared_error", "absolute_error"}, default="squared_error"
-        The loss of one observation.
+        compared, against ``PooledRidge`` (``PooledLogistic``), since a task without rows cannot be fitted alone.
+    scoring : {"auto", "squared_error", "absolute_error", "log_loss"}, default="auto"
+        The loss of one observation. ``"auto"``: the log loss of its class for classes, else the squared error;
+        ``"log_loss"`` takes whole numbers for classes, too.
     random_state : int or None, default=0
         Deals the rows over the folds.
     n_jobs : int, default=1
@@ -83,7 +95,8 @@ def compare(
     Raises
     ------
     InputError
-        The data cannot be used, there are fewer than two tasks, the target is binary, or no method could be fitted.
+        The data cannot be used, there are fewer than two tasks, the target is not what ``scoring`` is for, or no method
+        could be fitted.
 
     Examples
     --------
@@ -93,28 +106,32 @@ def compare(
     >>> kinfolk.compare(tasks.X, tasks.y, task="task").recommended
     'SharedRepresentationRegressor'
     """
-    if scoring not in LOSSES:
-        raise InputError(f"scoring must be one of {', '.join(map(repr, LOSSES))}; got {scoring!r}.")
-    check_regression_target(y)
+    scoring = _loss(scoring, y)
     table = check_table(X, task=task)
     n_rows = len(table.features)
-    targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
     weights = check_weights(sample_weight, n_rows=n_rows)
+    if scoring == "log_loss":
+        kind: Literal["regressor", "classifier"] = "classifier"
+        classes, targets = check_classes(y, n_rows=n_rows, used=None if weights is None else weights > 0)
+        truth: Any = classes[targets.astype(np.int64)]
+    else:
+        kind, classes = "regressor", np.zeros(0)
+        truth = targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
     wide = targets.ndim == 2
     labels, codes = _tasks(table.labels, targets, task)
-    estimators = _named(methods, task)
+    estimators = _named(methods, task, kind)
     splitter = _splitter(cv, task, wide, random_state)
     folds = [(train, test) for train, test in splitter.split(X, y) if len(test)]
     if not folds:
         raise InputError("The splitter left no row to test: every task has one row. Use LeaveTasksOut.")
     whole_tasks = not wide and any(len(np.setdiff1d(codes[test], codes[train])) for train, test in folds)
-    failures = _make_population(estimators) if whole_tasks else {}
-    baseline = _POPULATION_BASELINE if whole_tasks else _BASELINE
+    failures = _make_population(estimators, kind) if whole_tasks else {}
+    baseline = (_POPULATION_BASELINE if whole_tasks else _BASELINE)[kind]
 
     jobs = [(name, fold) for name in estimators for fold in range(len(folds))]
     outcomes: list[_Outcome] = []
     run = joblib.delayed(_fit_and_predict)
-    calls = (run(name, fold, estimators[name], X, targets, weights, *folds[fold]) for name, fold in jobs)
+    calls = (run(name, fold, estimators[name], X, truth, classes, weights, *folds[fold]) for name, fold in jobs)
     for outcome in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(calls):
         outcomes.append(outcome)
         if progress is not None:
@@ -151,9 +168,28 @@ def compare(
         data_summary=data_summary(
             table.features, list(table.feature_names), *_observations(targets, codes), len(labels)
         )
-        | {"untested_rows": int(n_rows - len(np.unique(tested)))},
+        | {"untested_rows": int(n_rows - len(np.unique(tested))), "classes": _shares(classes, targets)},
         settings=_settings(task, splitter, scoring, random_state),
     )
+
+
+def _loss(scoring: str, y: Any) -> str:
+    """The loss to compare by."""
+    if scoring not in ("auto", *LOSSES):
+        raise InputError(f"scoring must be 'auto' or one of {', '.join(map(repr, LOSSES))}; got {scoring!r}.")
+    if scoring == "auto":
+        return "log_loss" if holds_classes(y) else "squared_error"
+    if scoring != "log_loss":
+        check_regression_target(y)
+    return scoring
+
+
+def _shares(classes: LabelArray, targets: FloatArray) -> dict[str, float]:
+    """Share of each class, by its name; empty for numbers."""
+    if not len(classes):
+        return {}
+    counts = np.bincount(targets.astype(np.int64), minlength=len(classes)) / len(targets)
+    return {str(name): float(share) for name, share in zip(classes, counts, strict=True)}
 
 
 def _tasks(labels: LabelArray | None, targets: FloatArray, task: str | int | None) -> tuple[LabelArray, IntArray]:
@@ -181,11 +217,13 @@ def _observations(targets: FloatArray, codes: IntArray) -> tuple[FloatArray, Int
     return targets[rows, columns], columns
 
 
-def _named(methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | None) -> dict[str, BaseEstimator]:
+def _named(
+    methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | None, kind: Literal["regressor", "classifier"]
+) -> dict[str, BaseEstimator]:
     """Clones of the methods by name, simplest first, the baseline among them, with the task column set."""
     import kinfolk  # the public list is what "all" means
 
-    public = {method.__name__: method for method in kinfolk.all_estimators()}
+    public = {method.__name__: method for method in kinfolk.all_estimators(kind)}
     if isinstance(methods, str):
         methods = list(public) if methods == "all" else [methods]
     pairs: list[tuple[str, Any]] = []
@@ -193,7 +231,8 @@ def _named(methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | N
         name, method = item
         if isinstance(method, str):
             if method not in public:
-                raise InputError(f"There is no method {method!r}; there are {', '.join(public)}.")
+                purpose = "numbers" if kind == "regressor" else "classes"
+                raise InputError(f"There is no method {method!r} for {purpose}; there are {', '.join(public)}.")
             method = public[method]()
         pairs.append((name or type(method).__name__, method))
     names = [name for name, _ in pairs]
@@ -201,8 +240,8 @@ def _named(methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | N
     if twice:
         raise InputError(f"Two methods are called {', '.join(twice)}: give a dict with a name for each.")
     named = {name: clone(method) for name, method in pairs}
-    if not any(name == _BASELINE for name in named):
-        named[_BASELINE] = public[_BASELINE]()
+    if _BASELINE[kind] not in named:
+        named[_BASELINE[kind]] = public[_BASELINE[kind]]()
     for estimator in named.values():
         if "task" in inspect.signature(type(estimator)).parameters and estimator.get_params(deep=False)["task"] is None:
             estimator.set_params(task=task)
@@ -217,14 +256,14 @@ def _splitter(cv: Any, task: str | int | None, wide: bool, random_state: int | N
     )
 
 
-def _make_population(estimators: dict[str, BaseEstimator]) -> dict[str, str]:
+def _make_population(estimators: dict[str, BaseEstimator], kind: str) -> dict[str, str]:
     """Let methods predict for whole tasks that are held out; name those that cannot."""
     import kinfolk
 
     failures = {}
-    if _POPULATION_BASELINE not in estimators:
-        pooled = getattr(kinfolk, _POPULATION_BASELINE)(task=next(iter(estimators.values())).get_params()["task"])
-        estimators[_POPULATION_BASELINE] = pooled
+    pooled = _POPULATION_BASELINE[kind]
+    if pooled not in estimators:
+        estimators[pooled] = getattr(kinfolk, pooled)(task=next(iter(estimators.values())).get_params()["task"])
     for name in list(estimators):
         if not getattr(estimators[name], "has_population", True):
             failures[name] = (
@@ -241,7 +280,8 @@ def _fit_and_predict(
     fold: int,
     estimator: BaseEstimator,
     X: Any,
-    targets: FloatArray,
+    truth: Any,
+    classes: LabelArray,
     weights: FloatArray | None,
     train: IntArray,
     test: IntArray,
@@ -249,11 +289,23 @@ def _fit_and_predict(
     start = time.perf_counter()
     fit_weights = {} if weights is None else {"sample_weight": weights[train]}
     try:
-        fitted = clone(estimator).fit(_safe_indexing(X, train), targets[train], **fit_weights)
+        fitted = clone(estimator).fit(_safe_indexing(X, train), truth[train], **fit_weights)
         seconds = time.perf_counter() - start
-        return _Outcome(name, fold, np.asarray(fitted.predict(_safe_indexing(X, test))), seconds)
+        tested = _safe_indexing(X, test)
+        predicted = _probabilities(fitted, tested, classes) if len(classes) else np.asarray(fitted.predict(tested))
+        return _Outcome(name, fold, predicted, seconds)
     except InputError as error:  # shown in Comparison.failures; anything else is a bug and propagates
         return _Outcome(name, fold, None, time.perf_counter() - start, str(error))
+
+
+def _probabilities(fitted: Any, X: Any, classes: LabelArray) -> FloatArray:
+    """Probabilities ``(n, n_classes)``; none for a class that the training part lacked."""
+    if not hasattr(fitted, "predict_proba"):
+        raise InputError("has no predict_proba, and classes are compared by their log loss")
+    found = np.asarray(fitted.predict_proba(X))
+    probability = np.zeros((len(found), len(classes)))
+    probability[:, np.searchsorted(classes, fitted.classes_)] = found
+    return probability
 
 
 def _settings(task: str | int | None, splitter: Any, scoring: str, random_state: int | None) -> dict[str, Any]:

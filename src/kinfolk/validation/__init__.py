@@ -12,6 +12,7 @@ from kinfolk.validation.targets import (
     check_regression_target,
     check_target,
     check_weights,
+    holds_classes,
     match_classes,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "check_weights",
     "encode_labels",
     "find_task_column",
+    "holds_classes",
     "list_rows",
     "match_classes",
     "match_labels",

@@ -119,6 +119,18 @@ def check_regression_target(y: Any, *, name: str = "y") -> None:
             )
 
 
+def holds_classes(y: Any, *, name: str = "y") -> bool:
+    """Whether a target is meant for classification, by the rule of `check_regression_target`.
+
+    Examples
+    --------
+    >>> from kinfolk.validation import holds_classes
+    >>> holds_classes(["a", "b"]), holds_classes([1.5, 2.0])
+    (True, False)
+    """
+    return any(_classes_found(column) is not None for column in _target_columns(y, name)[0])
+
+
 def check_classes(
     y: Any, *, n_rows: int, used: BoolArray | None = None, name: str = "y"
 ) -> tuple[LabelArray, FloatArray]:

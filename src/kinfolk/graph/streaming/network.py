@@ -13,6 +13,7 @@ from kinfolk.graph.streaming.relearn import empty, relearned, rescaled, strength
 from kinfolk.graph.streaming.served import combine, diffusion_strength, metropolis, track
 
 _WARM = 1.5  # rows for each coefficient before a task takes part in an estimate
+_AGAIN = 2.0  # time constants after a change
 _BETWEEN = 4.0  # time constants between estimates, at most
 _MORE = 1.25  # times the tasks that took part in the last estimate: estimate now
 _GROWTH = 1.5  # of the rows of a task between estimates, until then
@@ -210,8 +211,9 @@ class Network:
 
 
 def ready_tasks(learner: Learner) -> IntArray:
-    """Tasks with rows enough to take part in an estimate."""
-    return np.flatnonzero(learner.n >= max(_WARM * learner.own.shape[1], _LEAST))
+    """Tasks with rows enough to take part in an estimate; those that have changed must have settled again."""
+    again = np.where(learner.total > learner.n, _AGAIN * learner.time_constant, 0.0)
+    return np.flatnonzero(learner.n >= np.maximum(again, max(_WARM * learner.own.shape[1], _LEAST)))
 
 
 def is_due(learner: Learner, rest: float, strength_now: float, strength_then: float | None) -> bool:

@@ -1,0 +1,46 @@
+"""Test error of multi-task learning, predicted from sizes, noise and similarity alone.
+
+An independent derivation of the limit of arXiv 2603.05060 (many features, many rows, their ratio fixed), verified by
+simulation; numbers in, numbers out, no estimators. See ``docs/theory.md``.
+"""
+
+from kinfolk.theory.channels import exchangeable_coupling
+from kinfolk.theory.coupling import OptimalCoupling, optimal_coupling
+from kinfolk.theory.covariances import predict_risk_of_covariances
+from kinfolk.theory.critical import Critical, critical_similarity, harmless_coupling
+from kinfolk.theory.curves import Curve, Peak, learning_curve
+from kinfolk.theory.equivalence import EquivalentTask, equivalent_single_task
+from kinfolk.theory.estimate import Estimate, estimate_problem
+from kinfolk.theory.matrix import random_matrix_risk
+from kinfolk.theory.outlook import Outlook, floor_of_tasks, outlook, rows_for, tasks_for
+from kinfolk.theory.planning import Plan, plan
+from kinfolk.theory.problem import Problem
+from kinfolk.theory.risk import Risk, predict_risk
+
+__all__ = [
+    "Critical",
+    "Curve",
+    "EquivalentTask",
+    "Estimate",
+    "OptimalCoupling",
+    "Outlook",
+    "Peak",
+    "Plan",
+    "Problem",
+    "Risk",
+    "critical_similarity",
+    "equivalent_single_task",
+    "estimate_problem",
+    "exchangeable_coupling",
+    "floor_of_tasks",
+    "harmless_coupling",
+    "learning_curve",
+    "optimal_coupling",
+    "outlook",
+    "plan",
+    "predict_risk",
+    "predict_risk_of_covariances",
+    "random_matrix_risk",
+    "rows_for",
+    "tasks_for",
+]
