@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium): the report was not opened"
 PROBE = """
 <script>
 addEventListener("load", () => {

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import browse, chromium, look
+from browser import NO_BROWSER, browse, chromium, look
 from sklearn.dummy import DummyRegressor
 
 import kinfolk
@@ -98,9 +98,6 @@ def test_an_interrupted_write_leaves_the_old_file(comparison, tmp_path, monkeypa
         write_report(comparison, path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-
-
-NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium): the report was not opened"
 
 
 @pytest.mark.browser

@@ -8,7 +8,7 @@ from html import unescape
 
 import numpy as np
 import pytest
-from browser import chromium, look
+from browser import NO_BROWSER, chromium, look
 
 import kinfolk
 from kinfolk import Comparison, PartialPoolingRegressor, TaskGraphRegressor, TaskGraphTracker
@@ -205,7 +205,7 @@ def test_pointing_at_a_task_names_it(summaries):
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_a_real_browser_shows_it_without_an_error(comparisons, tmp_path, name, width):
     if chromium() is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium): the report was not opened")
+        pytest.skip(NO_BROWSER)
     page = tmp_path / "report.html"
     write_report(comparisons(name), page)
     complained, found = look(page, tmp_path, width)

@@ -8,7 +8,7 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-from browser import chromium, look
+from browser import NO_BROWSER, chromium, look
 from sklearn.exceptions import ConvergenceWarning
 
 from kinfolk import SpectralTransferRegressor, load_model, save_model
@@ -171,7 +171,7 @@ def test_too_few_rows_to_hold_any_out():
 @pytest.mark.parametrize("name", MODELS)
 def test_a_real_browser_shows_it_without_an_error(models, tmp_path, name, width):
     if chromium() is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium): the report was not opened")
+        pytest.skip(NO_BROWSER)
     page = tmp_path / "transfer.html"
     write_transfer_report(models(name), page)
     complained, found = look(page, tmp_path, width)

@@ -16,6 +16,8 @@ from kinfolk.io.atomic import atomic_write
 
 FORMAT_VERSION = 1
 _PLAIN = {"round": int, "size": float, "since": int, "untold": int, "level": float, "n_estimates": int}
+# what zipfile, zlib and numpy raise for files that are not what they say; an encrypted member is a RuntimeError, one of
+# an unknown compression a NotImplementedError. All become a ModelFileError.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError, RuntimeError)
 
 

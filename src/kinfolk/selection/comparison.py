@@ -168,7 +168,7 @@ class Comparison:
     @property
     def alone(self) -> str:
         """The baseline in words: fitting each task alone, or its name."""
-        return "fitting each task alone" if self.baseline in ALONE else self.baseline
+        return _in_words(self.baseline)
 
     @property
     def measures(self) -> dict[str, str]:
@@ -219,6 +219,10 @@ class Comparison:
         return "\n".join(lines)
 
 
+def _in_words(baseline: str) -> str:
+    return "fitting each task alone" if baseline in ALONE else baseline
+
+
 def _measures(
     truth: FloatArray, predicted: FloatArray, task_of: IntArray, weights: FloatArray | None, scoring: str
 ) -> dict[str, float]:
@@ -260,7 +264,7 @@ def _recommend(
 def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str) -> str:
     records = {str(record["method"]): record for record in methods.to_dict("records")}
     row, best = records[recommended], str(methods["method"].iloc[0])
-    alone = "fitting each task alone" if baseline in ALONE else baseline
+    alone = _in_words(baseline)
     score = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}"
     if near:
         why = f"the simplest method within one paired standard error of the best ({best})"

@@ -1,6 +1,5 @@
-"""What a tracker shows of the tasks that it has learned, and what a model file holds of it."""
+"""What a tracker shows of the tasks that it has learned."""
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,17 +17,9 @@ class StreamAttributes:
     """Models, graph and gains of the tasks of a stream, in the user's units; `TaskGraphTracker` documents them."""
 
     tasks_: LabelArray
-    classes_: LabelArray
-    feature_names_: list[str]
-    feature_names_in_: Any
-    n_features_in_: int
     _scaling: Scaling
     _network: Network
     _changes: list[tuple[Any, int]]
-    _task_position: int | None
-
-    def _empty(self, n_features: int) -> Network:
-        raise NotImplementedError
 
     def neighbors(self, task: Any) -> "pd.Series[float]":
         """The tasks that a task is joined to, strongest first.
@@ -111,33 +102,3 @@ class StreamAttributes:
         first = self._network.first
         intercept = models[:, 0] if first else np.zeros(len(models))
         return self._scaling.coefficients(models[:, first:], intercept)
-
-    def _state(self) -> dict[str, Any]:
-        network = self._learned
-        scaling = {f"scaling.{part.name}": getattr(self._scaling, part.name) for part in fields(self._scaling)}
-        return (
-            {
-                "tasks": self.tasks_,
-                "classes": self.classes_,
-                "changes": [[str(task) if isinstance(task, str) else int(task), row] for task, row in self._changes],
-                "feature_names": self.feature_names_,
-                "feature_names_in": list(getattr(self, "feature_names_in_", [])),
-                "n_features_in": self.n_features_in_,
-                "task_position": self._task_position,
-            }
-            | scaling
-            | network.state()
-        )
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.tasks_, self.classes_ = state["tasks"], np.asarray(state["classes"])
-        self._changes = [(task, row) for task, row in state["changes"]]
-        self.feature_names_, self.n_features_in_ = list(state["feature_names"]), state["n_features_in"]
-        if state["feature_names_in"]:
-            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
-        self._task_position = state["task_position"]
-        self._scaling = Scaling(**{part.name: state[f"scaling.{part.name}"] for part in fields(Scaling)})
-        self._network = self._empty(len(self.feature_names_))
-        self._network.restore(state)
-        if len(self.tasks_) != self._network.n_tasks:
-            raise ValueError(f"{len(self.tasks_)} labels for {self._network.n_tasks} tasks")

@@ -19,6 +19,8 @@ _TURNS = 15
 def relearned(means: FloatArray, noise: FloatArray, ready: IntArray, last: csr_array, n_neighbors: int) -> csr_array:
     """Adjacency ``(K, K)`` from the running means of the tasks that are ready; the edges of the others stay.
 
+    Where all means are equal there is nothing to tell a graph from, and the last one stays.
+
     Parameters
     ----------
     means : (K, M) array

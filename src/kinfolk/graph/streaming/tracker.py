@@ -1,6 +1,6 @@
 """The estimator of tasks on a graph that is learned from a stream of their rows."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -46,9 +46,10 @@ class TaskGraphTracker(StreamAttributes, BaseEstimator):  # type: ignore[misc]  
 
     own iterates W move by normalised steps with clipped residuals (`kinfolk.graph.streaming.learner`); the served
     models X are what the iterates say together with the graph, one step of Jacobi a row
-    (`kinfolk.graph.streaming.served`). Every ``4 M / step`` rows a task L is estimated anew, from running means of the
-    own iterates and the variance s of their errors, by EM: never from models that have already leaned on each other,
-    which would join ever more strongly what is joined.
+    (`kinfolk.graph.streaming.served`). From one and a half rows for each coefficient on, ever more rarely and at last
+    every ``4 M / step`` rows of a task, L is estimated anew, from running means of the own iterates and the variance s
+    of their errors, by EM: never from models that have already leaned on each other, which would join ever more
+    strongly what is joined.
 
     Parameters
     ----------
@@ -318,3 +319,33 @@ class TaskGraphTracker(StreamAttributes, BaseEstimator):  # type: ignore[misc]  
             raise InputError(f"n_neighbors must be a whole number >= 1; got {self.n_neighbors!r}.")
         if self.unseen not in ("raise", "population"):
             raise InputError(f"unseen must be 'raise' or 'population'; got {self.unseen!r}.")
+
+    def _state(self) -> dict[str, Any]:
+        network = self._learned
+        scaling = {f"scaling.{part.name}": getattr(self._scaling, part.name) for part in fields(self._scaling)}
+        return (
+            {
+                "tasks": self.tasks_,
+                "classes": self.classes_,
+                "changes": [[str(task) if isinstance(task, str) else int(task), row] for task, row in self._changes],
+                "feature_names": self.feature_names_,
+                "feature_names_in": list(getattr(self, "feature_names_in_", [])),
+                "n_features_in": self.n_features_in_,
+                "task_position": self._task_position,
+            }
+            | scaling
+            | network.state()
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.tasks_, self.classes_ = state["tasks"], np.asarray(state["classes"])
+        self._changes = [(task, row) for task, row in state["changes"]]
+        self.feature_names_, self.n_features_in_ = list(state["feature_names"]), state["n_features_in"]
+        if state["feature_names_in"]:
+            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
+        self._task_position = state["task_position"]
+        self._scaling = Scaling(**{part.name: state[f"scaling.{part.name}"] for part in fields(Scaling)})
+        self._network = self._empty(len(self.feature_names_))
+        self._network.restore(state)
+        if len(self.tasks_) != self._network.n_tasks:
+            raise ValueError(f"{len(self.tasks_)} labels for {self._network.n_tasks} tasks")
