@@ -1,12 +1,17 @@
 """``kinfolk plan``: what sharing will bring, before any fit."""
 
 import argparse
-from typing import TYPE_CHECKING
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
 
-from kinfolk.cli._table import add_table_arguments, read
+from kinfolk.cli._progress import with_progress
+from kinfolk.cli._table import add_table_arguments, check_folders, read
 
 if TYPE_CHECKING:
-    from kinfolk.theory import Estimate, Outlook
+    import pandas as pd
+
+    from kinfolk.io import TableFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,15 +24,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["n", "T"],
         help="reach it by more rows a task (n, the default) or more tasks (T)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="draws the intervals (default: 0)")
+    parser.add_argument(
+        "--measure", action="store_true", help="fit, too: held-out errors at four sizes, beside the predictions"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="draws the intervals, deals the rows (default: 0)")
+    parser.add_argument("--report", metavar="FILE.html", help="write a self-contained HTML report with curves")
+    parser.add_argument("--json", metavar="FILE.json", help="write all numbers as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Estimate, predict, print."""
+    """Estimate, predict, print, and write what was asked for."""
     from kinfolk.exceptions import InputError
-    from kinfolk.theory import estimate_problem, outlook
+    from kinfolk.io.atomic import atomic_write
+    from kinfolk.report import summarize_plan, write_plan_report
+    from kinfolk.theory import estimate_problem
     from kinfolk.validation import check_regression_target, check_table, check_target
 
+    check_folders(args.report, args.json)
     table = read(args)
     if table.task is None:
         raise InputError("plan is for rows of different tasks: name their column with --task, and one --target.")
@@ -37,16 +50,60 @@ def run(args: argparse.Namespace) -> int:
     checked = check_table(table.X, task=table.task)
     y = check_target(table.y, n_rows=len(checked.features), allow_2d=False, allow_missing=False)
     assert checked.labels is not None
-    found = estimate_problem(checked.features, y, checked.labels, seed=args.seed)
-    _print(found, outlook(found), n_features=checked.features.shape[1])
-    if args.target_risk is not None:
-        print(f"\n{_wanted(found, args.target_risk, args.over)}")
-    for line in found.warnings:
-        print(f"Note: {line}")
+    estimate = estimate_problem(checked.features, y, checked.labels, seed=args.seed)
+    found = summarize_plan(
+        estimate,
+        checked.labels,
+        target=str(table.y.name),
+        target_risk=args.target_risk,
+        over=args.over,
+        measured=_measure(table, args.seed) if args.measure else None,
+        command=shlex.join(["kinfolk", *_words(args)]),
+        curves=bool(args.report or args.json),
+    )
+    _print(found, n_features=checked.features.shape[1])
+    if args.json:
+        with atomic_write(args.json) as stream:
+            stream.write(json.dumps(found, indent=1, allow_nan=False).encode())
+        print(f"Numbers: {args.json}")
+    if args.report:
+        write_plan_report(found, args.report)
+        print(f"Report: {args.report}")
     return 0
 
 
-def _print(found: "Estimate", told: "Outlook", *, n_features: int) -> None:
+def _measure(table: "TableFile", seed: int) -> "pd.DataFrame":
+    from kinfolk import PartialPoolingRegressor
+    from kinfolk.report.summarize_plan import MEASURED
+    from kinfolk.selection import measure_learning_curve
+
+    # the method of the model that the predictions are about: tasks that are equally alike
+    methods: dict[str, Any] = {name: name for name in MEASURED} | {
+        "PartialPoolingRegressor": PartialPoolingRegressor("scalar")
+    }
+    assert table.task is not None
+    task = table.task
+    return with_progress(
+        lambda progress: measure_learning_curve(
+            table.X, table.y, task=task, methods=methods, random_state=seed, progress=progress
+        ),
+        "measuring",
+    )
+
+
+def _words(args: argparse.Namespace) -> list[str]:
+    """The command that gives this plan again (without what it writes)."""
+    words = ["plan", args.table]
+    for name in ("task", "target", "features", "target_risk"):
+        if getattr(args, name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    for name, default in (("over", "n"), ("seed", 0)):
+        if getattr(args, name) != default:
+            words += [f"--{name}", str(getattr(args, name))]
+    return [*words, *(f"--{name.replace('_', '-')}" for name in ("measure", "drop_missing") if getattr(args, name))]
+
+
+def _print(found: dict[str, Any], *, n_features: int) -> None:
     import numpy as np
     from rich.console import Console
     from rich.table import Table
@@ -54,72 +111,53 @@ def _print(found: "Estimate", told: "Outlook", *, n_features: int) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 110
-    rows = np.asarray(found.problem.n_samples) + 1.0
+    data = found["data"]
     console.print(
-        f"{found.n_rows:,} rows, {found.problem.T:,} tasks (median {np.median(rows):.0f} rows), {n_features} features "
-        f"that vary in {found.n_features} directions",
+        f"{data['n_rows']:,} rows, {data['n_tasks']:,} tasks (median {data['median_rows']:.0f} rows), {n_features} "
+        f"features that vary in {data['directions']} directions",
         highlight=False,
     )
-    low, high = found.interval()
     console.print(
         "\nEstimated from the rows, by the likelihood of tasks that are equally alike (90% intervals):", style="dim"
     )
-    for name, value, at in (
-        ("noise (variance that no model explains)", found.noise, 0),
-        ("signal (variance that a task's true model explains)", found.signal, 1),
-        ("similarity (cosine between true models)", found.similarity, 2),
-    ):
-        console.print(f"  {name:52}{value:10.4g}   {low[at]:.4g} to {high[at]:.4g}", highlight=False)
+    for row in found["estimated"]:
+        name = f"{row['name']} ({row['what']})"
+        console.print(f"  {name:52}{row['value']:10.4g}   {row['low']:.4g} to {row['high']:.4g}", highlight=False)
     console.print(
         "\nPredicted mean squared error of new rows, each with its best ridge, intercepts known:", style="dim"
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, side in (("", "left"), ("error", "right"), ("90% interval", "right"), ("R2 within", "right")):
-        table.add_column(heading, justify="left" if side == "left" else "right", no_wrap=True)
-    everything = found.noise + found.signal
-    lines = (("each task alone", told.alone), ("one pooled model", told.pooled), ("coupled", told.coupled))
-    for place, (name, error) in enumerate(lines):
-        a, b = told.intervals[:, place]
-        table.add_row(name, f"{error:.4g}", f"{a:.4g} to {b:.4g}", f"{1.0 - error / everything:.3f}")
+    measured = {row["way"]: row for row in found["measured"]}  # the last of each: with most rows
+    table.add_column("", justify="left", no_wrap=True)
+    for heading in ("error", "90% interval", "R2 within", *(["measured", "gain"] if measured else [])):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found["predicted"]:
+        cells = [f"{row['error']:.4g}", f"{row['low']:.4g} to {row['high']:.4g}", f"{row['explained']:.3f}"]
+        if measured:
+            point = measured[row["way"]]
+            gain = "baseline" if row["way"] == "alone" else f"{point['gain']:+.1%} ± {point['gain_se']:.1%}"
+            cells += [f"{point['error']:.4g}", gain]
+        table.add_row(row["name"], *cells)
     console.print(table)
-    console.print(f"\n{told.verdict}", highlight=False)
+    console.print(f"\n{found['verdict']}", highlight=False)
+    console.print(found["penalty"], highlight=False)
+    gains = np.array([row["gain"] for row in found["tasks"]])
+    much = np.percentile(gains, [10.0, 90.0])
     console.print(
-        f"Penalty: ridge lam = noise / signal = {told.lam:.3g}, coupling c = similarity = {told.c:.2f}.",
+        f"Predicted gains of single tasks: {much[0]:.0%} to {much[1]:.0%} (10th to 90th percentile); "
+        f"{int((gains < 0.0).sum())} lose.",
         highlight=False,
     )
-    hurt, much = int((told.per_task < 0.0).sum()), np.percentile(told.per_task, [10.0, 90.0])
+    model = "under a model of tasks that are equally alike"
     console.print(
-        f"Predicted gains of single tasks: {much[0]:.0%} to {much[1]:.0%} (10th to 90th percentile); {hurt} lose.",
-        highlight=False,
-    )
-    console.print(
-        "Everything here is predicted, under a model of tasks that are equally alike; `kinfolk compare` measures.",
+        f"Errors are predicted {model}; the measured ones are of held-out rows, with "
+        f"{found['measured'][-1]['factor']:.0%} of the rows in training."
+        if measured
+        else f"Everything here is predicted, {model}; `kinfolk compare` measures.",
         style="dim",
+        highlight=False,
     )
-
-
-def _wanted(found: "Estimate", target: float, over: str) -> str:
-    """What a wanted error takes, in words."""
-    import numpy as np
-
-    from kinfolk.theory import floor_of_tasks, rows_for, tasks_for
-
-    typical = float(np.median(np.asarray(found.problem.n_samples))) + 1.0
-    if over == "n":
-        factor = rows_for(found, target)
-        if np.isinf(factor):
-            return (
-                f"An error of {target:.4g} is out of reach: no number of rows goes below the noise, {found.noise:.4g}."
-            )
-        return (
-            f"An error of {target:.4g} takes {factor:.2g} times as many rows in every task "
-            f"(median {typical * factor:.0f}), coupled."
-        )
-    factor, n_tasks = tasks_for(found, target), found.problem.T
-    if np.isinf(factor):
-        return (
-            f"An error of {target:.4g} is out of reach with more tasks of this size: what is a task's own leaves "
-            f"{floor_of_tasks(found):.4g}. More rows a task go further (--over n)."
-        )
-    many = np.ceil(factor * n_tasks)
-    return f"An error of {target:.4g} takes {factor:.2g} times as many tasks, about {many:.0f}, coupled."
+    if found["wanted"]:
+        print(f"\n{found['wanted']}")
+    for line in found["warnings"]:
+        print(f"Note: {line}")

@@ -1,17 +1,28 @@
-"""The report: a comparison or a transfer becomes a dict, and the dict becomes one self-contained HTML page."""
+"""The report: a comparison, a transfer or a plan becomes a dict, and the dict becomes one self-contained HTML page."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kinfolk.report.html import to_html, transfer_to_html
+from kinfolk.report.html import plan_to_html, to_html, transfer_to_html
 from kinfolk.report.summarize import summarize
+from kinfolk.report.summarize_plan import summarize_plan
 from kinfolk.report.summarize_transfer import summarize_transfer
 
 if TYPE_CHECKING:
     from kinfolk.selection import Comparison
     from kinfolk.transfer.spectral_transfer import SpectralTransferRegressor
 
-__all__ = ["summarize", "summarize_transfer", "to_html", "transfer_to_html", "write_report", "write_transfer_report"]
+__all__ = [
+    "plan_to_html",
+    "summarize",
+    "summarize_plan",
+    "summarize_transfer",
+    "to_html",
+    "transfer_to_html",
+    "write_plan_report",
+    "write_report",
+    "write_transfer_report",
+]
 
 
 def write_report(comparison: "Comparison", path: str | Path, *, command: str | None = None) -> None:
@@ -39,6 +50,11 @@ def write_transfer_report(model: "SpectralTransferRegressor", path: str | Path, 
         The command that made the model; default: the call in Python.
     """
     _write(transfer_to_html(summarize_transfer(model, command=command)), path)
+
+
+def write_plan_report(summary: dict[str, Any], path: str | Path) -> None:
+    """Write the HTML report of what `summarize_plan` gives (with its curves) to one file (atomically)."""
+    _write(plan_to_html(summary), path)
 
 
 def _write(page: str, path: str | Path) -> None:

@@ -74,6 +74,21 @@ def transfer_to_html(summary: dict[str, Any]) -> str:
     return _page("transfer.html", summary, figures, dumbbell_note=note, paths=paths)
 
 
+def plan_to_html(summary: dict[str, Any]) -> str:
+    """Like `to_html`, from what `summarize_plan` gives."""
+    from kinfolk.report import plan_plots
+
+    figures = {
+        "rows": plan_plots.learning_curves(summary, "n"),
+        "tasks": plan_plots.learning_curves(summary, "T"),
+        "descent": plan_plots.double_descent(summary),
+        "gains": plan_plots.gains_by_size(summary),
+    }
+    tasks = summary["tasks"]
+    listed = tasks if len(tasks) <= _LISTED else [*tasks[: _LISTED // 2], *tasks[-(_LISTED // 2) :]]
+    return _page("plan.html", summary, figures, listed=listed)
+
+
 def _page(template: str, summary: dict[str, Any], figures: dict[str, str], **more: Any) -> str:
     environment = Environment(
         loader=PackageLoader("kinfolk.report", "templates"), autoescape=True, undefined=StrictUndefined

@@ -2,8 +2,18 @@
 
 from kinfolk.selection.comparison import Comparison
 from kinfolk.selection.cross_validate import compare
+from kinfolk.selection.measured_curve import measure_learning_curve
 from kinfolk.selection.splitters import FewShotSplit, LeaveTasksOut, TaskKFold
 from kinfolk.selection.stacking import stack_tasks
 from kinfolk.selection.task_aware import TaskAware
 
-__all__ = ["Comparison", "FewShotSplit", "LeaveTasksOut", "TaskAware", "TaskKFold", "compare", "stack_tasks"]
+__all__ = [
+    "Comparison",
+    "FewShotSplit",
+    "LeaveTasksOut",
+    "TaskAware",
+    "TaskKFold",
+    "compare",
+    "measure_learning_curve",
+    "stack_tasks",
+]

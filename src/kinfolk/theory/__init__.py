@@ -13,6 +13,7 @@ from kinfolk.theory.equivalence import EquivalentTask, equivalent_single_task
 from kinfolk.theory.estimate import Estimate, estimate_problem
 from kinfolk.theory.matrix import random_matrix_risk
 from kinfolk.theory.outlook import Outlook, floor_of_tasks, outlook, rows_for, tasks_for
+from kinfolk.theory.outlook_curves import Descent, OutlookCurve, descent, outlook_curve
 from kinfolk.theory.planning import Plan, plan
 from kinfolk.theory.problem import Problem
 from kinfolk.theory.risk import Risk, predict_risk
@@ -20,15 +21,18 @@ from kinfolk.theory.risk import Risk, predict_risk
 __all__ = [
     "Critical",
     "Curve",
+    "Descent",
     "EquivalentTask",
     "Estimate",
     "OptimalCoupling",
     "Outlook",
+    "OutlookCurve",
     "Peak",
     "Plan",
     "Problem",
     "Risk",
     "critical_similarity",
+    "descent",
     "equivalent_single_task",
     "estimate_problem",
     "exchangeable_coupling",
@@ -37,6 +41,7 @@ __all__ = [
     "learning_curve",
     "optimal_coupling",
     "outlook",
+    "outlook_curve",
     "plan",
     "predict_risk",
     "predict_risk_of_covariances",
