@@ -150,15 +150,16 @@ def _moved(problem: Problem, over: Axis, value: float) -> Problem:
     return replace(problem, similarity=value) if over == "similarity" else problem
 
 
+def ratios(n_tasks: int, most: float = 10.0, n_values: int = 120) -> FloatArray:
+    """Values of n / p, finer around 1 and 1 / T, where errors may peak."""
+    near = np.linspace(0.85, 1.15, 31)
+    return np.union1d(np.geomspace(0.02, most, n_values), np.union1d(near, near / n_tasks))
+
+
 def _grid(problem: Problem, over: Axis, *, fine: bool) -> FloatArray:
     if over not in ("n_samples", "n_features"):
         raise InputError(f"values are needed along {over!r}: give increasing numbers.")
-    alpha = np.geomspace(0.02, 10, 120 if fine else 25)
-    if fine:
-        near = np.linspace(0.85, 1.15, 31)
-        alpha = np.union1d(alpha, near)
-        if problem.T > 1:
-            alpha = np.union1d(alpha, near / problem.T)
+    alpha = ratios(problem.T) if fine else np.geomspace(0.02, 10, 25)
     rows = float(problem.alpha.mean() * problem.n_features)
     return alpha * problem.n_features if over == "n_samples" else np.sort(rows / alpha)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
-from kinfolk.theory.curves import Peak, learning_curve
+from kinfolk.theory.curves import Peak, learning_curve, ratios
 from kinfolk.theory.estimate import Estimate
 from kinfolk.theory.outlook import error_pooled, excess_alone, excess_coupled
 
@@ -153,8 +153,9 @@ def descent(estimate: Estimate) -> Descent:
     problem = replace(estimate.problem, n_samples=typical)
     lam = estimate.noise / estimate.signal
     couplings = {"alone": 0.0, "pooled": 1.0, "coupled": estimate.similarity}
-    curves = {name: learning_curve(problem, lam=_WEAK * lam, c=c) for name, c in couplings.items()}
-    best = learning_curve(problem, lam=lam, c=estimate.similarity)
+    rows = problem.n_features * ratios(problem.T, max(10.0, 2.0 * typical / problem.n_features))
+    curves = {name: learning_curve(problem, values=rows, lam=_WEAK * lam, c=c) for name, c in couplings.items()}
+    best = learning_curve(problem, values=rows, lam=lam, c=estimate.similarity)
     return Descent(
         best.values,
         np.column_stack([curve.test for curve in curves.values()]),
