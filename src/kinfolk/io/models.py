@@ -230,9 +230,9 @@ def _description(found: Any, path: Path) -> dict[str, Any]:
             found[part] = {name: _from_plain(value) for name, value in found[part].items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise ModelFileError(f"{str(path)!r} holds a table that is none: {error}.") from error
-    for name in ("tasks", "classes"):
-        if isinstance(found["state"].get(name), list):
-            found["state"][name] = np.array(found["state"][name], dtype=object)
+    for name, value in found["state"].items():
+        if name.rpartition(".")[2] in ("tasks", "classes") and isinstance(value, list):
+            found["state"][name] = np.array(value, dtype=object)
     return found
 
 

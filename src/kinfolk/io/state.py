@@ -17,6 +17,9 @@ def get_state(estimator: Any) -> dict[str, Any]:
     check_is_fitted(estimator)
     if not isinstance(estimator, TaskEstimator):
         state: dict[str, Any] = estimator._state()
+        for i, (name, part) in enumerate(getattr(estimator, "estimators_", {}).items()):
+            own = {"name": name, "class": type(part).__name__, "parameters": part.get_params(deep=False)}
+            state |= {f"part{i}.{key}": value for key, value in (own | get_state(part)).items()}
         return state
     scaling: Scaling = estimator._scaling
     state = {
@@ -39,6 +42,8 @@ def get_state(estimator: Any) -> dict[str, Any]:
 def set_state(estimator: Any, state: dict[str, Any]) -> None:
     """Make ``estimator`` the fitted one that `get_state` described."""
     if not isinstance(estimator, TaskEstimator):
+        if "part0.name" in state:
+            estimator.estimators_ = _parts(state)
         estimator._restore(state)
         return
     estimator.tasks_ = state["tasks"]
@@ -58,6 +63,19 @@ def set_state(estimator: Any, state: dict[str, Any]) -> None:
     estimator._publish(_result(state), scaling)
     for name, value in _part(state, "learned.").items():
         setattr(estimator, name, value)
+
+
+def _parts(state: dict[str, Any]) -> dict[str, Any]:
+    """The fitted estimators that another one mixes, by name."""
+    import kinfolk
+
+    known = {one.__name__: one for kind in ("regressor", "classifier") for one in kinfolk.all_estimators(kind)}
+    found: dict[str, Any] = {}
+    while part := _part(state, f"part{len(found)}."):
+        one = known[part["class"]](**part["parameters"])
+        set_state(one, part)
+        found[part["name"]] = one
+    return found
 
 
 def _result_state(result: FitResult) -> dict[str, Any]:

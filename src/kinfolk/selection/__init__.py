@@ -2,6 +2,7 @@
 
 from kinfolk.selection.comparison import Comparison
 from kinfolk.selection.cross_validate import compare
+from kinfolk.selection.guarded import GuardedClassifier, GuardedRegressor
 from kinfolk.selection.measured_curve import measure_learning_curve
 from kinfolk.selection.splitters import FewShotSplit, LeaveTasksOut, TaskKFold
 from kinfolk.selection.stacking import stack_tasks
@@ -10,6 +11,8 @@ from kinfolk.selection.task_aware import TaskAware
 __all__ = [
     "Comparison",
     "FewShotSplit",
+    "GuardedClassifier",
+    "GuardedRegressor",
     "LeaveTasksOut",
     "TaskAware",
     "TaskKFold",

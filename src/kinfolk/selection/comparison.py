@@ -19,6 +19,7 @@ from kinfolk.metrics import (
     task_mean,
     transfer_gain,
 )
+from kinfolk.selection.held_out import HeldOut
 
 _LOSS_WORDS = {
     "squared_error": "mean squared error",
@@ -60,7 +61,8 @@ class Comparison:
     predictions : dict of method to array
         Held-out predictions of the rows ``rows``; for classes their probabilities, in the order of the sorted classes.
     rows, folds : integer arrays
-        The rows that were tested, in the order of ``predictions``, and the fold each was tested in.
+        The rows that were tested, in the order of ``predictions``, and the fold each was tested in; for wide data a row
+        stands once for each of its responses that is not missing.
     data_summary, settings : dict
         What the table looks like; how the comparison was made.
     """
@@ -88,12 +90,8 @@ class Comparison:
         sample_weight: Any,
         estimators: dict[str, BaseEstimator],
         labels: LabelArray,
-        codes: IntArray,
-        targets: FloatArray,
-        weights: FloatArray | None,
-        rows: IntArray,
-        folds: IntArray,
-        predictions: dict[str, FloatArray],
+        n_rows: IntArray,
+        tested: HeldOut,
         seconds: dict[str, float],
         baseline: str,
         failures: dict[str, str],
@@ -102,19 +100,8 @@ class Comparison:
         settings: dict[str, Any],
     ) -> Self:
         """Score the held-out predictions of every method."""
-        n_tasks = len(labels)
-        if targets.ndim == 2:
-            here = ~np.isnan(targets[rows])
-            truth, task_of = targets[rows][here], np.nonzero(here)[1]
-            each = None if weights is None else weights[rows][np.nonzero(here)[0]]
-            flat = {name: predicted[here] for name, predicted in predictions.items()}
-            n_rows = (~np.isnan(targets)).sum(axis=0)
-        else:
-            truth, task_of = targets[rows], codes[rows]
-            each = None if weights is None else weights[rows]
-            flat = predictions
-            n_rows = np.bincount(codes, minlength=n_tasks)
-        losses = {name: pointwise_loss(truth, predicted, scoring) for name, predicted in flat.items()}
+        n_tasks, truth, task_of, each = len(labels), tested.truth, tested.codes, tested.weights
+        losses = {name: pointwise_loss(truth, predicted, scoring) for name, predicted in tested.predictions.items()}
         n_tested = np.bincount(task_of, minlength=n_tasks)
         alone = task_mean(losses[baseline], task_of, n_tasks, each)
         table, per_task = [], []
@@ -140,7 +127,7 @@ class Comparison:
                 {
                     "method": name,
                     "loss": float(np.average(loss, weights=each)),
-                    **_measures(truth, flat[name], task_of, each, scoring),
+                    **_measures(truth, tested.predictions[name], task_of, each, scoring),
                     "gain": gain.overall,
                     "gain_se": gain.overall_standard_error,
                     **{word: int((verdict == word).sum()) for word in ("helped", "unharmed", "hurt")},
@@ -156,9 +143,9 @@ class Comparison:
             recommended=recommended,
             reason=_reason(methods, recommended, baseline, near, scoring),
             failures=failures,
-            predictions=predictions,
-            rows=rows,
-            folds=folds,
+            predictions=tested.predictions,
+            rows=tested.rows,
+            folds=tested.folds,
             data_summary=data_summary,
             settings=settings,
             estimators=estimators,

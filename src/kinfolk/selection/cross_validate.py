@@ -1,24 +1,29 @@
 """Fit several methods on the same folds and see, task by task, which way of sharing works."""
 
-import inspect
 import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import joblib
 import numpy as np
 import sklearn
-from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import KFold
-from sklearn.utils import _safe_indexing
+from sklearn.base import BaseEstimator
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.metrics import LOSSES
 from kinfolk.selection.comparison import Comparison
-from kinfolk.selection.splitters import TaskKFold
+from kinfolk.selection.guard import guarded_predictions
+from kinfolk.selection.guarded import GuardedClassifier, GuardedRegressor
+from kinfolk.selection.held_out import (
+    BASELINE,
+    HeldOut,
+    Kind,
+    Progress,
+    folds_within,
+    gathered,
+    hold_out,
+    named_methods,
+)
 from kinfolk.selection.summary import data_summary
 from kinfolk.validation import (
     check_classes,
@@ -30,20 +35,7 @@ from kinfolk.validation import (
     holds_classes,
 )
 
-Progress = Callable[[int, int, str], None]
-_BASELINE = {"regressor": "IndependentRidge", "classifier": "IndependentLogistic"}
 _POPULATION_BASELINE = {"regressor": "PooledRidge", "classifier": "PooledLogistic"}
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What one method did in one fold: predictions of the test rows, or why there are none."""
-
-    method: str
-    fold: int
-    predicted: FloatArray | None
-    seconds: float
-    failure: str | None = None
 
 
 def compare(
@@ -71,7 +63,9 @@ def compare(
     methods : "all", list of names or estimators, or dict of name to estimator, default="all"
         ``"all"``: every method that kinfolk exports for the kind of target. Any scikit-learn regressor (classifier with
         probabilities) that takes the task column in X may be among them. ``IndependentRidge`` (for classes
-        ``IndependentLogistic``), the baseline, is always fitted.
+        ``IndependentLogistic``), the baseline, is always fitted; and `GuardedRegressor` (`GuardedClassifier`) over all
+        that were compared is always shown, unless whole tasks are held out: its weights for a fold are made from what
+        was predicted of the other folds, so it costs no fit.
     cv : int or splitter, default=5
         An int: `TaskKFold` with that many folds, so that every task is in every training part (wide data: `KFold`
         over rows). With a splitter that holds out whole tasks (`LeaveTasksOut`) the population predictions are
@@ -111,7 +105,7 @@ def compare(
     n_rows = len(table.features)
     weights = check_weights(sample_weight, n_rows=n_rows)
     if scoring == "log_loss":
-        kind: Literal["regressor", "classifier"] = "classifier"
+        kind: Kind = "classifier"
         classes, targets = check_classes(y, n_rows=n_rows, used=None if weights is None else weights > 0)
         truth: Any = classes[targets.astype(np.int64)]
     else:
@@ -119,57 +113,69 @@ def compare(
         truth = targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
     wide = targets.ndim == 2
     labels, codes = _tasks(table.labels, targets, task)
-    estimators = _named(methods, task, kind)
-    splitter = _splitter(cv, task, wide, random_state)
+    estimators = named_methods(methods, task, kind)
+    splitter = folds_within(cv, task, wide, random_state)
     folds = [(train, test) for train, test in splitter.split(X, y) if len(test)]
     if not folds:
         raise InputError("The splitter left no row to test: every task has one row. Use LeaveTasksOut.")
     whole_tasks = not wide and any(len(np.setdiff1d(codes[test], codes[train])) for train, test in folds)
     failures = _make_population(estimators, kind) if whole_tasks else {}
-    baseline = (_POPULATION_BASELINE if whole_tasks else _BASELINE)[kind]
+    baseline = (_POPULATION_BASELINE if whole_tasks else BASELINE)[kind]
 
-    jobs = [(name, fold) for name in estimators for fold in range(len(folds))]
-    outcomes: list[_Outcome] = []
-    run = joblib.delayed(_fit_and_predict)
-    calls = (run(name, fold, estimators[name], X, truth, classes, weights, *folds[fold]) for name, fold in jobs)
-    for outcome in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(calls):
-        outcomes.append(outcome)
-        if progress is not None:
-            progress(len(outcomes), len(jobs), f"{outcome.method}, fold {outcome.fold + 1} of {len(folds)}")
-    outcomes.sort(key=lambda outcome: (list(estimators).index(outcome.method), outcome.fold))
+    outcomes = hold_out(estimators, X, truth, folds, classes=classes, weights=weights, n_jobs=n_jobs, progress=progress)
     failures |= {outcome.method: outcome.failure for outcome in reversed(outcomes) if outcome.failure is not None}
     fitted = [name for name in estimators if name not in failures]
     if baseline not in fitted:
         reasons = "; ".join(f"{name}: {why}" for name, why in failures.items())
         raise InputError(f"The baseline {baseline} could not be fitted, so there is nothing to compare with. {reasons}")
 
-    tested = np.concatenate([test for _, test in folds])
-    fold_of = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
-    predictions = {
-        name: np.concatenate([o.predicted for o in outcomes if o.method == name and o.predicted is not None])
-        for name in fitted
-    }
+    tested = HeldOut.lay_out(targets, codes, weights, folds, gathered(outcomes, fitted))
+    observed = _observations(targets, codes)
+    n_rows_of = np.bincount(observed[1], minlength=len(labels))
+    compared, seconds = {name: estimators[name] for name in fitted}, dict.fromkeys(fitted, 0.0)
+    for outcome in outcomes:
+        if outcome.method in seconds:
+            seconds[outcome.method] += outcome.seconds
+    if not whole_tasks and len(folds) > 1 and len(fitted) > 1:
+        name, guarded = _guarded(compared, task, kind, cv, random_state)
+        tested.predictions[name] = guarded_predictions(
+            tested.stacked(fitted),
+            tested.truth,
+            tested.codes,
+            tested.folds,
+            tested.rows,
+            n_rows_of.astype(float),
+            alone=fitted.index(baseline),
+            safe=guarded.safe,
+            weights=tested.weights,
+            units=tested.units,
+        )
+        compared[name], seconds[name] = guarded, sum(seconds.values())
     return Comparison.from_predictions(
         X=X,
         y=y,
         sample_weight=sample_weight,
-        estimators={name: estimators[name] for name in fitted},
+        estimators=compared,
         labels=labels,
-        codes=codes,
-        targets=targets,
-        weights=weights,
-        rows=tested,
-        folds=fold_of,
-        predictions=predictions,
-        seconds={name: sum(o.seconds for o in outcomes if o.method == name) for name in fitted},
+        n_rows=n_rows_of,
+        tested=tested,
+        seconds=seconds,
         baseline=baseline,
         failures=failures,
         scoring=scoring,
-        data_summary=data_summary(
-            table.features, list(table.feature_names), *_observations(targets, codes), len(labels)
-        )
-        | {"untested_rows": int(n_rows - len(np.unique(tested))), "classes": _shares(classes, targets)},
+        data_summary=data_summary(table.features, list(table.feature_names), *observed, len(labels))
+        | {"untested_rows": int(n_rows - len(np.unique(tested.rows))), "classes": _shares(classes, targets)},
         settings=_settings(task, splitter, scoring, random_state),
+    )
+
+
+def _guarded(
+    compared: Mapping[str, BaseEstimator], task: str | int | None, kind: Kind, cv: Any, random_state: int | None
+) -> tuple[str, Any]:
+    """The guard over what is compared, and its name."""
+    made = {"regressor": GuardedRegressor, "classifier": GuardedClassifier}[kind]
+    return made.__name__, made(
+        dict(compared), task=task, cv=cv if isinstance(cv, int) else 5, random_state=random_state
     )
 
 
@@ -217,45 +223,6 @@ def _observations(targets: FloatArray, codes: IntArray) -> tuple[FloatArray, Int
     return targets[rows, columns], columns
 
 
-def _named(
-    methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | None, kind: Literal["regressor", "classifier"]
-) -> dict[str, BaseEstimator]:
-    """Clones of the methods by name, simplest first, the baseline among them, with the task column set."""
-    import kinfolk  # the public list is what "all" means
-
-    public = {method.__name__: method for method in kinfolk.all_estimators(kind)}
-    if isinstance(methods, str):
-        methods = list(public) if methods == "all" else [methods]
-    pairs: list[tuple[str, Any]] = []
-    for item in methods.items() if isinstance(methods, Mapping) else [(None, method) for method in methods]:
-        name, method = item
-        if isinstance(method, str):
-            if method not in public:
-                purpose = "numbers" if kind == "regressor" else "classes"
-                raise InputError(f"There is no method {method!r} for {purpose}; there are {', '.join(public)}.")
-            method = public[method]()
-        pairs.append((name or type(method).__name__, method))
-    names = [name for name, _ in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"Two methods are called {', '.join(twice)}: give a dict with a name for each.")
-    named = {name: clone(method) for name, method in pairs}
-    if _BASELINE[kind] not in named:
-        named[_BASELINE[kind]] = public[_BASELINE[kind]]()
-    for estimator in named.values():
-        if "task" in inspect.signature(type(estimator)).parameters and estimator.get_params(deep=False)["task"] is None:
-            estimator.set_params(task=task)
-    return dict(sorted(named.items(), key=lambda item: getattr(item[1], "simplicity", 100)))
-
-
-def _splitter(cv: Any, task: str | int | None, wide: bool, random_state: int | None) -> Any:
-    if not isinstance(cv, int):
-        return cv
-    return (KFold if wide else TaskKFold)(
-        cv, shuffle=True, random_state=random_state, **({} if wide else {"task": task})
-    )
-
-
 def _make_population(estimators: dict[str, BaseEstimator], kind: str) -> dict[str, str]:
     """Let methods predict for whole tasks that are held out; name those that cannot."""
     import kinfolk
@@ -273,39 +240,6 @@ def _make_population(estimators: dict[str, BaseEstimator], kind: str) -> dict[st
         elif "unseen" in estimators[name].get_params(deep=False):
             estimators[name].set_params(unseen="population")
     return failures
-
-
-def _fit_and_predict(
-    name: str,
-    fold: int,
-    estimator: BaseEstimator,
-    X: Any,
-    truth: Any,
-    classes: LabelArray,
-    weights: FloatArray | None,
-    train: IntArray,
-    test: IntArray,
-) -> _Outcome:
-    start = time.perf_counter()
-    fit_weights = {} if weights is None else {"sample_weight": weights[train]}
-    try:
-        fitted = clone(estimator).fit(_safe_indexing(X, train), truth[train], **fit_weights)
-        seconds = time.perf_counter() - start
-        tested = _safe_indexing(X, test)
-        predicted = _probabilities(fitted, tested, classes) if len(classes) else np.asarray(fitted.predict(tested))
-        return _Outcome(name, fold, predicted, seconds)
-    except InputError as error:  # shown in Comparison.failures; anything else is a bug and propagates
-        return _Outcome(name, fold, None, time.perf_counter() - start, str(error))
-
-
-def _probabilities(fitted: Any, X: Any, classes: LabelArray) -> FloatArray:
-    """Probabilities ``(n, n_classes)``; none for a class that the training part lacked."""
-    if not hasattr(fitted, "predict_proba"):
-        raise InputError("has no predict_proba, and classes are compared by their log loss")
-    found = np.asarray(fitted.predict_proba(X))
-    probability = np.zeros((len(found), len(classes)))
-    probability[:, np.searchsorted(classes, fitted.classes_)] = found
-    return probability
 
 
 def _settings(task: str | int | None, splitter: Any, scoring: str, random_state: int | None) -> dict[str, Any]:

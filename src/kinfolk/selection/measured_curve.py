@@ -9,7 +9,8 @@ import pandas as pd
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.exceptions import InputError
-from kinfolk.selection.cross_validate import Progress, compare
+from kinfolk.selection.cross_validate import compare
+from kinfolk.selection.held_out import Progress
 from kinfolk.selection.splitters import TaskKFold
 from kinfolk.validation import check_labels, encode_labels
 

@@ -1,0 +1,123 @@
+"""The guard against negative transfer: convex weights of methods for each task, from their held-out predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinfolk._typing import FloatArray, IntArray
+from kinfolk.metrics import pointwise_loss
+from kinfolk.selection.gate import Gains, shrunken_gains
+from kinfolk.selection.stacked import Stacked, stack_log, stack_squared
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """What held-out predictions say of how methods should be mixed.
+
+    Attributes
+    ----------
+    weights : (T, K) array
+        Convex weights; exactly the independent fit where sharing has not shown a gain.
+    stacked : Stacked
+        The weights before that.
+    gains : Gains
+        Of the weights before that over the independent fit.
+    losses : (n, K) array
+        Of each method on each observation.
+    """
+
+    weights: FloatArray
+    stacked: Stacked
+    gains: Gains
+    losses: FloatArray
+
+
+def guard(
+    predictions: FloatArray,
+    truth: FloatArray,
+    codes: IntArray,
+    folds: IntArray,
+    n_rows: FloatArray,
+    *,
+    alone: int,
+    safe: float,
+    weights: FloatArray | None = None,
+    units: FloatArray | None = None,
+) -> Guard:
+    """Weights of methods for each task, from predictions of rows that the methods were fitted without.
+
+    Parameters
+    ----------
+    predictions : (n, K) array; for classes (n, K, n_classes)
+        Of each method.
+    truth : (n,) array
+        Values, or indices of classes.
+    codes, folds : (n,) array
+        Task and fold of each observation.
+    n_rows : (T,) array
+        Rows of each task.
+    alone : int
+        Which method is the independent fit.
+    safe : float
+        Posterior standard deviations by which the gain of a task has to exceed zero.
+    weights : (n,) array, optional
+        Of the observations.
+    units : (T,) array, optional
+        In what the values of each task are measured, where these differ (responses of wide data).
+    """
+    n_tasks, n_methods = len(n_rows), predictions.shape[1]
+    folds = np.unique(folds, return_inverse=True)[1]
+    if predictions.ndim == 3:
+        losses = np.stack([pointwise_loss(truth, one, "log_loss") for one in predictions.swapaxes(0, 1)], axis=1)
+        stacked = stack_log(np.exp(-losses), codes, folds, n_tasks, weights)
+    else:
+        residuals = (predictions - truth[:, None]) / (1.0 if units is None else units[codes, None])
+        losses = residuals**2
+        stacked = stack_squared(residuals, codes, folds, n_tasks, weights)
+    gains = shrunken_gains(losses[:, alone] - stacked.losses, codes, n_rows, weights)
+    by_itself = np.eye(n_methods)[alone]
+    return Guard(np.where(gains.leaves(safe)[:, None], stacked.weights, by_itself), stacked, gains, losses)
+
+
+def guarded_predictions(
+    predictions: FloatArray,
+    truth: FloatArray,
+    codes: IntArray,
+    folds: IntArray,
+    rows: IntArray,
+    n_rows: FloatArray,
+    *,
+    alone: int,
+    safe: float,
+    weights: FloatArray | None = None,
+    units: FloatArray | None = None,
+) -> FloatArray:
+    """What the guard predicts of each fold, with weights from the other folds' predictions; ``(n,)`` or with classes.
+
+    The methods are not fitted again: those that predicted the other folds have seen this one's rows, but no prediction
+    of them is looked at for its weights.
+
+    Parameters
+    ----------
+    rows : (n,) array
+        Which observation it is: one that is held out in several folds tells nothing about itself.
+    predictions, truth, codes, folds, n_rows, alone, safe, weights, units
+        As in `guard`.
+    """
+    mixed = np.empty((len(truth), *predictions.shape[2:]))
+    for fold in np.unique(folds):
+        here = folds == fold
+        rest = ~here & ~np.isin(rows, rows[here])
+        w = guard(
+            predictions[rest],
+            truth[rest],
+            codes[rest],
+            folds[rest],
+            n_rows,
+            alone=alone,
+            safe=safe,
+            weights=None if weights is None else weights[rest],
+            units=units,
+        ).weights
+        mixed[here] = np.einsum("nk,nk...->n...", w[codes[here]], predictions[here])
+    return mixed

@@ -1,0 +1,192 @@
+"""Predictions of rows that methods were fitted without: the folds that a comparison and the guard share."""
+
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import KFold
+from sklearn.utils import _safe_indexing
+
+from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
+from kinfolk.selection.splitters import TaskKFold
+
+Progress = Callable[[int, int, str], None]
+Kind = Literal["regressor", "classifier"]
+BASELINE = {"regressor": "IndependentRidge", "classifier": "IndependentLogistic"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one method did in one fold: predictions of the test rows, or why there are none."""
+
+    method: str
+    fold: int
+    predicted: FloatArray | None
+    seconds: float
+    failure: str | None = None
+
+
+def hold_out(
+    estimators: dict[str, BaseEstimator],
+    X: Any,
+    truth: Any,
+    folds: Sequence[tuple[IntArray, IntArray]],
+    *,
+    classes: LabelArray,
+    weights: FloatArray | None,
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Fit every method without each fold and predict it; by method and fold, failures among the outcomes."""
+    jobs = [(name, fold) for name in estimators for fold in range(len(folds))]
+    outcomes: list[Outcome] = []
+    run = joblib.delayed(_fit_and_predict)
+    calls = (run(name, fold, estimators[name], X, truth, classes, weights, *folds[fold]) for name, fold in jobs)
+    for outcome in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(calls):
+        outcomes.append(outcome)
+        if progress is not None:
+            progress(len(outcomes), len(jobs), f"{outcome.method}, fold {outcome.fold + 1} of {len(folds)}")
+    order = {name: place for place, name in enumerate(estimators)}
+    return sorted(outcomes, key=lambda outcome: (order[outcome.method], outcome.fold))
+
+
+def _fit_and_predict(
+    name: str,
+    fold: int,
+    estimator: BaseEstimator,
+    X: Any,
+    truth: Any,
+    classes: LabelArray,
+    weights: FloatArray | None,
+    train: IntArray,
+    test: IntArray,
+) -> Outcome:
+    start = time.perf_counter()
+    fit_weights = {} if weights is None else {"sample_weight": weights[train]}
+    try:
+        fitted = clone(estimator).fit(_safe_indexing(X, train), truth[train], **fit_weights)
+        seconds = time.perf_counter() - start
+        tested = _safe_indexing(X, test)
+        predicted = _probabilities(fitted, tested, classes) if len(classes) else np.asarray(fitted.predict(tested))
+        return Outcome(name, fold, predicted, seconds)
+    except InputError as error:  # shown in Comparison.failures; anything else is a bug and propagates
+        return Outcome(name, fold, None, time.perf_counter() - start, str(error))
+
+
+def _probabilities(fitted: Any, X: Any, classes: LabelArray) -> FloatArray:
+    """Probabilities ``(n, n_classes)``; none for a class that the training part lacked."""
+    if not hasattr(fitted, "predict_proba"):
+        raise InputError("has no predict_proba, and classes are compared by their log loss")
+    found = np.asarray(fitted.predict_proba(X))
+    probability = np.zeros((len(found), len(classes)))
+    probability[:, np.searchsorted(classes, fitted.classes_)] = found
+    return probability
+
+
+def named_methods(
+    methods: str | Sequence[Any] | Mapping[str, Any], task: str | int | None, kind: Kind
+) -> dict[str, BaseEstimator]:
+    """Clones of the methods by name, simplest first, the baseline among them, with the task column set."""
+    import kinfolk  # the public list is what "all" means
+
+    public = {method.__name__: method for method in kinfolk.all_estimators(kind)}
+    if isinstance(methods, str):
+        methods = list(public) if methods == "all" else [methods]
+    pairs: list[tuple[str, Any]] = []
+    for item in methods.items() if isinstance(methods, Mapping) else [(None, method) for method in methods]:
+        name, method = item
+        if isinstance(method, str):
+            if method not in public:
+                purpose = "numbers" if kind == "regressor" else "classes"
+                raise InputError(f"There is no method {method!r} for {purpose}; there are {', '.join(public)}.")
+            method = public[method]()
+        pairs.append((name or type(method).__name__, method))
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"Two methods are called {', '.join(twice)}: give a dict with a name for each.")
+    named = {name: clone(method) for name, method in pairs}
+    if BASELINE[kind] not in named:
+        named[BASELINE[kind]] = public[BASELINE[kind]]()
+    for estimator in named.values():
+        if "task" in inspect.signature(type(estimator)).parameters and estimator.get_params(deep=False)["task"] is None:
+            estimator.set_params(task=task)
+    return dict(sorted(named.items(), key=lambda item: getattr(item[1], "simplicity", 100)))
+
+
+def folds_within(cv: Any, task: str | int | None, wide: bool, random_state: int | None) -> Any:
+    """The splitter that ``cv`` names: K folds inside the tasks, for wide data over rows."""
+    if not isinstance(cv, int):
+        return cv
+    return (KFold if wide else TaskKFold)(
+        cv, shuffle=True, random_state=random_state, **({} if wide else {"task": task})
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Held-out observations, one after the other; for wide data a row has one for each response.
+
+    Attributes
+    ----------
+    truth : (n,) array
+    codes, folds, rows : (n,) array
+        Task, fold and row of X.
+    weights : (n,) array or None
+    predictions : dict of str to (n,) array, or (n, n_classes)
+    units : (T,) array or None
+        For wide data the root mean square of each response about its mean.
+    """
+
+    truth: FloatArray
+    codes: IntArray
+    folds: IntArray
+    rows: IntArray
+    weights: FloatArray | None
+    predictions: dict[str, FloatArray]
+    units: FloatArray | None = None
+
+    @classmethod
+    def lay_out(
+        cls,
+        targets: FloatArray,
+        codes: IntArray,
+        weights: FloatArray | None,
+        folds: Sequence[tuple[IntArray, IntArray]],
+        predictions: dict[str, FloatArray],
+    ) -> Self:
+        """From targets ``(n,)`` or ``(n, T)``, and predictions of the folds' test parts in order."""
+        rows = np.concatenate([test for _, test in folds])
+        fold_of = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
+        if targets.ndim == 1:
+            return cls(
+                targets[rows], codes[rows], fold_of, rows, None if weights is None else weights[rows], predictions
+            )
+        there, task_of = np.nonzero(~np.isnan(targets[rows]))
+        return cls(
+            targets[rows][there, task_of],
+            task_of,
+            fold_of[there],
+            rows[there],
+            None if weights is None else weights[rows][there],
+            {name: predicted[there, task_of] for name, predicted in predictions.items()},
+            np.maximum(np.nanstd(targets, axis=0), 1e-12 * np.nanmax(np.abs(targets), axis=0, initial=1e-300)),
+        )
+
+    def stacked(self, names: Sequence[str]) -> FloatArray:
+        """Predictions of these methods, ``(n, K)`` or ``(n, K, n_classes)``."""
+        return np.stack([self.predictions[name] for name in names], axis=1)
+
+
+def gathered(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[str, FloatArray]:
+    """Predictions of all folds in order, of methods that did not fail."""
+    return {
+        name: np.concatenate([o.predicted for o in outcomes if o.method == name and o.predicted is not None])
+        for name in names
+    }
