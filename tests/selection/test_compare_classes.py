@@ -50,7 +50,8 @@ def test_a_shared_representation_is_found_and_recommended(comparison):
 
 def test_all_means_every_classifier_and_numbers_still_mean_regressors(data):
     found = compare(data.X[:400], data.y[:400], task="task", cv=2)
-    assert set(found.methods["method"]) == {method.__name__ for method in kinfolk.all_estimators("classifier")}
+    methods = {method.__name__ for method in kinfolk.all_estimators("classifier")} | {"GuardedClassifier"}
+    assert set(found.methods["method"]) == methods
 
 
 def test_more_classes_text_and_a_class_that_a_fold_lacks(data):

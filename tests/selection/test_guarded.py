@@ -70,7 +70,7 @@ def test_weights_on_the_simplex_fulfil_the_conditions_of_karush_kuhn_and_tucker(
 def test_squared_weights_are_least_squares_with_pseudo_rows_of_all_tasks():
     generator = np.random.default_rng(1)
     residuals, codes = generator.normal(size=(300, 3)) * [1.0, 1.2, 1.5], generator.integers(0, 5, size=300)
-    found = stack_squared(residuals, codes, generator.integers(0, 4, size=300), 6)
+    found = stack_squared(residuals, codes, generator.integers(0, 4, size=300), np.ones(6, dtype=bool))
     mean = residuals.T @ residuals / 300
     for t in range(5):
         own = residuals[codes == t].T @ residuals[codes == t]
@@ -81,7 +81,7 @@ def test_squared_weights_are_least_squares_with_pseudo_rows_of_all_tasks():
 def test_log_weights_are_the_mode_under_the_prior():
     generator = np.random.default_rng(2)
     probability, codes = generator.uniform(0.05, 0.95, size=(400, 4)), generator.integers(0, 3, size=400)
-    found = stack_log(probability, codes, generator.integers(0, 4, size=400), 3)
+    found = stack_log(probability, codes, generator.integers(0, 4, size=400), np.ones(3, dtype=bool))
     for t in range(3):
         here = probability[codes == t]
         pull = (here / (here @ found.weights[t])[:, None]).sum(axis=0) + STRENGTH * found.shared / found.weights[t]
@@ -120,8 +120,9 @@ def test_half_related_tasks_take_what_helps_and_harm_few():
         for predicted in (model.predict(new), *(one.predict(new) for one in reversed(model.estimators_.values())))
     )
     assert loss.mean() < min(alone.mean(), pooled.mean())
-    assert (loss > 1.1 * alone).mean() < 0.1
-    assert loss[1::2].mean() < 0.9 * alone[1::2].mean()
+    assert_allclose(loss[::2], alone[::2])  # those that share nothing keep their own fit
+    assert loss[1::2].mean() < 0.98 * alone[1::2].mean()
+    assert (loss > 1.05 * alone).mean() < 0.1
     assert set(model.harmed_tasks_) <= set(range(0, 30, 2))
 
 
@@ -145,7 +146,7 @@ def test_units_and_labels_change_nothing(data, model):
 
 
 def test_a_missing_gain_is_waited_for_longer_with_more_safety(data):
-    weights = [GuardedRegressor(FEW, task="task", safe=c).fit(data.X, data.y).weights_ for c in (0.0, 1.0, 1e9)]
+    weights = [GuardedRegressor(FEW, task="task", safe=c).fit(data.X, data.y).weights_ for c in (0.0, 0.8, 1e9)]
     alone = GuardedRegressor(FEW, task="task").fit(data.X, data.y).candidates_.index("IndependentRidge")
     kept = [(w[:, alone] == 1.0).sum() for w in weights]
     assert kept[0] <= kept[1] <= kept[2] == 14
@@ -261,11 +262,12 @@ def test_compare_always_shows_it_and_judges_it_by_weights_of_other_folds(data):
     names = ["PooledRidge", "IndependentRidge", "PartialPoolingRegressor"]
     parts = np.stack([found.predictions[name] for name in names], axis=1)
     truth, codes = data.y[found.rows], data.X["task"].to_numpy()[found.rows]
-    given = (codes, found.folds, found.rows, np.full(14, 16.0))
-    expected = guarded_predictions(parts, truth, *given, alone=1, safe=1.0)
+    given = {"rows": found.rows, "n_rows": np.full(14, 16.0), "alone": 1, "safe": 0.8}
+    expected = guarded_predictions(parts, truth, codes, found.folds, **given)
     assert_allclose(found.predictions["GuardedRegressor"], expected, atol=1e-6)
     moved = truth + 100.0 * (found.folds == 2)  # a fold's own truth does not move its predictions
-    again = guarded_predictions(parts, moved, *given, alone=1, safe=1.0)
+    again = guarded_predictions(parts, moved, codes, found.folds, **given)
     assert_allclose(again[found.folds == 2], expected[found.folds == 2])
     refitted = found.refit("GuardedRegressor")
     assert set(refitted.candidates_) == set(names)
+    assert_allclose(found.guard_weights[refitted.candidates_], refitted.weights_, atol=1e-6)

@@ -145,6 +145,15 @@ def _notes(comparison: "Comparison") -> list[str]:
     if data["duplicated_columns"]:
         pairs = [f"{name} = {first}" for name, first in data["duplicated_columns"][:8]]
         notes.append(f"Duplicated columns: {', '.join(pairs)}")
+    if comparison.guard_weights is not None:
+        weights = comparison.guard_weights.set_index("task")
+        leads = weights.idxmax(axis=1).value_counts()
+        alone = weights.index[weights[comparison.baseline] == 1.0]
+        named = f": {', '.join(map(str, alone[:8]))}{', ...' if len(alone) > 8 else ''}" if len(alone) else ""
+        notes.append(
+            f"Task by task: {leads.index[0]} has the largest weight in {leads.iloc[0]} of {len(weights)} tasks; "
+            f"{len(alone)} {'is' if len(alone) == 1 else 'are'} left to their own fit{named}."
+        )
     hurt = comparison.tasks[
         (comparison.tasks["method"] == comparison.recommended) & (comparison.tasks["verdict"] == "hurt")
     ].sort_values("gain")

@@ -19,8 +19,12 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io import save_model
     from kinfolk.validation import check_regression_target
 
-    classifiers = {method.__name__: method for method in kinfolk.all_estimators("classifier")}
-    methods = {method.__name__: method for method in kinfolk.all_estimators()} | classifiers
+    classifiers = {
+        method.__name__: method for method in (*kinfolk.all_estimators("classifier"), kinfolk.GuardedClassifier)
+    }
+    methods = {
+        method.__name__: method for method in (*kinfolk.all_estimators(), kinfolk.GuardedRegressor)
+    } | classifiers
     if args.method not in methods:
         raise InputError(f"There is no method {args.method!r}; there are {', '.join(methods)}.")
     table = read(args)
@@ -32,8 +36,11 @@ def run(args: argparse.Namespace) -> int:
     model = methods[args.method](task=table.task).fit(table.X, y, sample_weight=table.weights)
     save_model(model, args.save)
     classes = f"{len(model.classes_)} classes, " if args.method in classifiers else ""
-    results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
-    ended = ", ".join(dict.fromkeys(result.status.value for result in results))
+    if hasattr(model, "weights_"):
+        ended = f"a mixture of {', '.join(model.candidates_)}"
+    else:
+        results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
+        ended = ", ".join(dict.fromkeys(result.status.value for result in results))
     print(f"{args.method}: {len(model.tasks_)} tasks, {classes}{len(model.feature_names_)} features; {ended}.")
     print(f"Model: {args.save}")
     return 0

@@ -23,7 +23,7 @@ def to_html(summary: dict[str, Any]) -> str:
     )
     figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
     if model is not None:
-        figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, shown)}
+        figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, summary["pictured"])}
     graphs = [_drawn(graph) for graph in summary["graphs"]]
     return _page("report.html", summary | {"graphs": graphs}, figures, dumbbell_note=note)
 

@@ -11,7 +11,7 @@ from kinfolk.base import TaskEstimator
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
 from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.selection import Comparison
-from kinfolk.selection.comparison import ALONE
+from kinfolk.selection.comparison import ALONE, GUARDS
 
 _LISTED = 8  # tasks in the tables of the most helped and the worst hurt
 
@@ -31,7 +31,9 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         ``comparison`` (as `Comparison.to_dict`), ``shown`` (the method whose tasks are shown beside the baseline: the
         recommended one, or the best other one when the baseline itself is recommended), ``headline``, ``tasks`` (one
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
-        method fitted on all rows, None for methods without coefficients), ``graphs`` (what `summarize_graphs` says of
+        method fitted on all rows, None for methods without coefficients; of the best single one, ``pictured``, where
+        the guard is shown), ``guard`` (a row for each method that the guard weighs, and the tasks that it leaves alone,
+        or None), ``graphs`` (what `summarize_graphs` says of
         the methods with a task graph), ``command``.
     """
     found = comparison.to_dict()
@@ -39,6 +41,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
     if shown == comparison.baseline:
         others = [str(name) for name in comparison.methods["method"] if name != comparison.baseline]
         shown = others[0] if others else shown
+    pictured = shown if shown not in GUARDS else _best_single(comparison)
     tasks = comparison.tasks[(comparison.tasks["method"] == shown) & (comparison.tasks["n_tested"] > 0)]
     tasks = tasks.sort_values("gain", kind="stable")
     rows = [row for row in found["tasks"] if row["method"] == shown and row["n_tested"] > 0]
@@ -53,7 +56,9 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "tasks": rows,
         "helped": [row for row in reversed(rows) if row["verdict"] == "helped"][:_LISTED],
         "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
-        "model": _model(comparison, shown, refit),
+        "model": _model(comparison, pictured, refit),
+        "pictured": pictured,
+        "guard": _guard(comparison),
         "graphs": summarize_graphs(comparison, refit),
         "command": command or call,
     }
@@ -70,6 +75,25 @@ def _headline(comparison: Comparison) -> str:
         f"{comparison.recommended} has an error {float(record['gain']):.0%} below {alone}. "
         f"It helps {int(record['helped'])} of {tested} tasks and hurts {int(record['hurt'])}."
     )
+
+
+def _best_single(comparison: Comparison) -> str:
+    """The best method that shares, beside the guard."""
+    others = [name for name in comparison.methods["method"] if name not in (*GUARDS, comparison.baseline)]
+    return str(others[0]) if others else comparison.baseline
+
+
+def _guard(comparison: Comparison) -> dict[str, Any] | None:
+    if comparison.guard_weights is None:
+        return None
+    weights = comparison.guard_weights.set_index("task")
+    most = weights.idxmax(axis=1)
+    alone = weights.index[weights[comparison.baseline] == 1.0]
+    methods = [
+        {"method": str(name), "mean": float(weights[name].mean()), "leads": int((most == name).sum())}
+        for name in weights.mean().sort_values(ascending=False).index
+    ]
+    return {"methods": methods, "n_tasks": len(weights), "alone": [str(task) for task in alone]}
 
 
 def _model(comparison: Comparison, shown: str, refit: Callable[[str], Any]) -> dict[str, Any] | None:

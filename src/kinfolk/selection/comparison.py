@@ -32,6 +32,8 @@ MEASURES = {  # by the loss: columns of the table of methods, and what they are 
     "absolute_error": _NUMBERS,
     "log_loss": {"loss": "log loss", "d2": "D2", "auc": "AUC", "accuracy": "accuracy"},
 }
+GUARDS = ("GuardedRegressor", "GuardedClassifier")
+_CHANCE = 0.025  # of tasks are worse by two standard errors where nothing is the matter
 ALONE = ("IndependentRidge", "IndependentLogistic")  # the baselines that fit each task by itself
 
 
@@ -55,7 +57,12 @@ class Comparison:
         What gains are against: ``IndependentRidge``, or ``PooledRidge`` where whole tasks are held out
         (``IndependentLogistic`` and ``PooledLogistic`` for classes).
     recommended, reason : str
-        The simplest method whose mean loss is within one paired standard error of the best, and a sentence why.
+        The simplest method whose mean loss is within one paired standard error of the best, and a sentence why; the
+        guard in its place where it makes more than 2.5% of the tasks worse by two of their standard errors, the guard
+        fewer, and the guard's loss is within one paired standard error of the best.
+    guard_weights : DataFrame or None
+        The weight of every method in each ``task`` by the guard, as it would be fitted on all rows; None where there is
+        no guard.
     failures : dict of method to message
         Methods that could not be fitted.
     predictions : dict of method to array
@@ -72,6 +79,7 @@ class Comparison:
     baseline: str
     recommended: str
     reason: str
+    guard_weights: pd.DataFrame | None
     failures: dict[str, str]
     predictions: dict[str, FloatArray]
     rows: IntArray
@@ -94,6 +102,7 @@ class Comparison:
         tested: HeldOut,
         seconds: dict[str, float],
         baseline: str,
+        guard_weights: pd.DataFrame | None,
         failures: dict[str, str],
         scoring: str,
         data_summary: dict[str, Any],
@@ -136,12 +145,21 @@ class Comparison:
             )
         methods = pd.DataFrame(table).sort_values("loss", kind="stable", ignore_index=True)
         recommended, near = _recommend(methods, losses, estimators, task_of, n_tasks, each)
+        everyone = pd.concat(per_task, ignore_index=True)
+        guard = next((name for name in GUARDS if name in losses), None)
+        why = None
+        if guard is not None and recommended not in (guard, baseline):
+            clear = _clearly_hurt(everyone)
+            close = _within_one_error(losses[guard], losses[str(methods["method"].iloc[0])], task_of, n_tasks, each)
+            if clear[recommended] > _CHANCE * n_tasks and clear[guard] < clear[recommended] and close:
+                recommended, near, why = guard, False, _disagree(recommended, clear[recommended], clear[guard])
         return cls(
             methods=methods,
-            tasks=pd.concat(per_task, ignore_index=True),
+            tasks=everyone,
             baseline=baseline,
             recommended=recommended,
-            reason=_reason(methods, recommended, baseline, near, scoring),
+            reason=_reason(methods, recommended, baseline, near, scoring, why),
+            guard_weights=guard_weights,
             failures=failures,
             predictions=tested.predictions,
             rows=tested.rows,
@@ -178,6 +196,7 @@ class Comparison:
                 "measures": self.measures,
                 "methods": self.methods.to_dict("records"),
                 "tasks": self.tasks.to_dict("records"),
+                "guard_weights": None if self.guard_weights is None else self.guard_weights.to_dict("records"),
                 "failures": self.failures,
                 "data": self.data_summary,
                 "settings": self.settings,
@@ -240,23 +259,43 @@ def _recommend(
     best = str(methods["method"].iloc[0])
     chosen, rank = best, getattr(estimators[best], "simplicity", 100)
     for name in methods["method"].iloc[1:]:
-        difference = losses[name] - losses[best]
-        error = clustered_error(difference, task_of, n_tasks, weights)
         simplicity = getattr(estimators[name], "simplicity", 100)
-        if simplicity < rank and float(np.average(difference, weights=weights)) <= error:
+        if simplicity < rank and _within_one_error(losses[name], losses[best], task_of, n_tasks, weights):
             chosen, rank = name, simplicity
     return chosen, chosen != best
 
 
-def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str) -> str:
+def _within_one_error(
+    loss: FloatArray, best: FloatArray, task_of: IntArray, n_tasks: int, weights: FloatArray | None
+) -> bool:
+    """Whether a mean loss is within one paired standard error of the best."""
+    difference = loss - best
+    return float(np.average(difference, weights=weights)) <= clustered_error(difference, task_of, n_tasks, weights)
+
+
+def _clearly_hurt(tasks: pd.DataFrame) -> dict[str, int]:
+    """How many tasks each method makes worse by more than two of their standard errors."""
+    clear = tasks["gain"] < -2.0 * tasks["gain_se"]
+    return {str(name): int(count) for name, count in clear.groupby(tasks["method"]).sum().items()}
+
+
+def _disagree(method: str, hurt: int, guarded: int) -> str:
+    return (
+        f"tasks disagree: {method} makes {hurt} clearly worse (by two of their standard errors), the guard {guarded}, "
+        "and its loss is within one paired standard error of the best"
+    )
+
+
+def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str, why: str | None) -> str:
     records = {str(record["method"]): record for record in methods.to_dict("records")}
     row, best = records[recommended], str(methods["method"].iloc[0])
     alone = _in_words(baseline)
     score = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}"
-    if near:
-        why = f"the simplest method within one paired standard error of the best ({best})"
-    else:
-        why = "the smallest of all, and no simpler method is within one paired standard error"
+    why = why or (
+        f"the simplest method within one paired standard error of the best ({best})"
+        if near
+        else "the smallest of all, and no simpler method is within one paired standard error"
+    )
     if recommended == baseline:
         return f"{score}, the baseline itself ({alone}); {why}."
     gain = float(row["gain"])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import sklearn
 from sklearn.base import BaseEstimator
 
@@ -12,7 +13,7 @@ from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.metrics import LOSSES
 from kinfolk.selection.comparison import Comparison
-from kinfolk.selection.guard import guarded_predictions
+from kinfolk.selection.guard import guard, guarded_predictions
 from kinfolk.selection.guarded import GuardedClassifier, GuardedRegressor
 from kinfolk.selection.held_out import (
     BASELINE,
@@ -136,20 +137,19 @@ def compare(
     for outcome in outcomes:
         if outcome.method in seconds:
             seconds[outcome.method] += outcome.seconds
+    guard_weights = None
     if not whole_tasks and len(folds) > 1 and len(fitted) > 1:
         name, guarded = _guarded(compared, task, kind, cv, random_state)
-        tested.predictions[name] = guarded_predictions(
-            tested.stacked(fitted),
-            tested.truth,
-            tested.codes,
-            tested.folds,
-            tested.rows,
-            n_rows_of.astype(float),
-            alone=fitted.index(baseline),
-            safe=guarded.safe,
-            weights=tested.weights,
-            units=tested.units,
-        )
+        given = (tested.stacked(fitted), tested.truth, tested.codes, tested.folds)
+        more: dict[str, Any] = {
+            "n_rows": n_rows_of.astype(float),
+            "alone": fitted.index(baseline),
+            "safe": guarded.safe,
+            "weights": tested.weights,
+            "units": tested.units,
+        }
+        tested.predictions[name] = guarded_predictions(*given, rows=tested.rows, **more)
+        guard_weights = pd.DataFrame(guard(*given, **more).weights, columns=fitted).assign(task=labels)
         compared[name], seconds[name] = guarded, sum(seconds.values())
     return Comparison.from_predictions(
         X=X,
@@ -161,6 +161,7 @@ def compare(
         tested=tested,
         seconds=seconds,
         baseline=baseline,
+        guard_weights=guard_weights,
         failures=failures,
         scoring=scoring,
         data_summary=data_summary(table.features, list(table.feature_names), *observed, len(labels))

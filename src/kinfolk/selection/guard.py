@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinfolk._typing import FloatArray, IntArray
+from kinfolk._typing import BoolArray, FloatArray, IntArray
 from kinfolk.metrics import pointwise_loss
 from kinfolk.selection.gate import Gains, shrunken_gains
 from kinfolk.selection.stacked import Stacked, stack_log, stack_squared
+
+_TURNS = 10
+_MOST = 3.0  # mean losses of the independent fit, that one row's gain counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +40,8 @@ def guard(
     truth: FloatArray,
     codes: IntArray,
     folds: IntArray,
-    n_rows: FloatArray,
     *,
+    n_rows: FloatArray,
     alone: int,
     safe: float,
     weights: FloatArray | None = None,
@@ -69,14 +72,29 @@ def guard(
     folds = np.unique(folds, return_inverse=True)[1]
     if predictions.ndim == 3:
         losses = np.stack([pointwise_loss(truth, one, "log_loss") for one in predictions.swapaxes(0, 1)], axis=1)
-        stacked = stack_log(np.exp(-losses), codes, folds, n_tasks, weights)
+        said = np.exp(-losses)
     else:
-        residuals = (predictions - truth[:, None]) / (1.0 if units is None else units[codes, None])
-        losses = residuals**2
-        stacked = stack_squared(residuals, codes, folds, n_tasks, weights)
-    gains = shrunken_gains(losses[:, alone] - stacked.losses, codes, n_rows, weights)
-    by_itself = np.eye(n_methods)[alone]
-    return Guard(np.where(gains.leaves(safe)[:, None], stacked.weights, by_itself), stacked, gains, losses)
+        said = (predictions - truth[:, None]) / (1.0 if units is None else units[codes, None])
+        losses = said**2
+    stack = stack_log if predictions.ndim == 3 else stack_squared
+    most = _MOST * float(np.average(losses[:, alone], weights=weights))
+
+    def weigh(some: slice | IntArray, members: BoolArray) -> tuple[Stacked, Gains]:
+        stacked = stack(said[:, some], codes, folds, members, weights)
+        gains = np.maximum(losses[:, alone] - stacked.losses, -most)
+        return stacked, shrunken_gains(gains, codes, n_rows, weights)
+
+    everyone = np.ones(n_tasks, dtype=bool)
+    _, gains = weigh(np.delete(np.arange(n_methods), alone), everyone)
+    members = gains.leaves(safe)
+    members = members if members[codes].any() else everyone
+    for _ in range(_TURNS):
+        stacked, gains = weigh(slice(None), members)
+        leaves = gains.leaves(safe)
+        if not leaves[codes].any() or (leaves == members).all():
+            break
+        members = leaves
+    return Guard(np.where(leaves[:, None], stacked.weights, np.eye(n_methods)[alone]), stacked, gains, losses)
 
 
 def guarded_predictions(
@@ -84,9 +102,9 @@ def guarded_predictions(
     truth: FloatArray,
     codes: IntArray,
     folds: IntArray,
+    *,
     rows: IntArray,
     n_rows: FloatArray,
-    *,
     alone: int,
     safe: float,
     weights: FloatArray | None = None,
@@ -113,7 +131,7 @@ def guarded_predictions(
             truth[rest],
             codes[rest],
             folds[rest],
-            n_rows,
+            n_rows=n_rows,
             alone=alone,
             safe=safe,
             weights=None if weights is None else weights[rest],

@@ -49,7 +49,7 @@ class _Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         *,
         task: str | int | None = None,
         cv: int = 5,
-        safe: float = 1.0,
+        safe: float = 0.8,
         unseen: str = "raise",
         random_state: int | None = 0,
     ) -> None:
@@ -121,7 +121,7 @@ class _Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             tested.truth,
             tested.codes,
             tested.folds,
-            n_rows,
+            n_rows=n_rows,
             alone=alone,
             safe=self.safe,
             weights=tested.weights,
@@ -285,7 +285,7 @@ class GuardedRegressor(RegressorMixin, _Guarded):  # type: ignore[misc]  # sciki
         The column of X that says which task a row belongs to. None: one task, or one for each column of a 2-D ``y``.
     cv : int, default=5
         Folds inside the tasks, the same for all candidates.
-    safe : float, default=1.0
+    safe : float, default=0.8
         Posterior standard deviations by which a gain has to exceed zero. 0 lets every task go whose expected gain is
         positive; larger values protect more and gain less.
     unseen : {"raise", "population"}, default="raise"
