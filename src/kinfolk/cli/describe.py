@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tasks(model: Any) -> dict[str, Any]:
+    if hasattr(model, "weights_"):
+        return _mixture(model)
     results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
     classes = {"classes": _some([str(label) for label in model.classes_])} if hasattr(model, "classes_") else {}
     noise = {"noise": _range(model.noise_variance_)} if hasattr(model, "noise_variance_") else {}
@@ -42,6 +44,19 @@ def _tasks(model: Any) -> dict[str, Any]:
         **noise,
         **_numbers(model, model._learned()),
         **_graph(model),
+    }
+
+
+def _mixture(model: Any) -> dict[str, str]:
+    """What a guard mixes, and whom it leaves alone."""
+    by_itself = [name.startswith("Independent") for name in model.candidates_]
+    alone = model.tasks_[(model.weights_[:, by_itself] == 1.0).any(axis=1)]
+    shares = zip(model.candidates_, model.weights_.mean(axis=0), strict=True)
+    return {
+        "tasks": _some([str(task) for task in model.tasks_]),
+        "features": _some([str(name) for name in model.feature_names_]),
+        "weights": ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares, key=lambda pair: -pair[1])),
+        "left alone": _some([str(task) for task in alone]) if len(alone) else "none",
     }
 
 
