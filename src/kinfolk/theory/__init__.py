@@ -12,24 +12,29 @@ from kinfolk.theory.curves import Curve, Peak, learning_curve
 from kinfolk.theory.equivalence import EquivalentTask, equivalent_single_task
 from kinfolk.theory.estimate import Estimate, estimate_problem
 from kinfolk.theory.matrix import random_matrix_risk
+from kinfolk.theory.moments import Moments, estimate_moments
 from kinfolk.theory.outlook import Outlook, floor_of_tasks, outlook, rows_for, tasks_for
 from kinfolk.theory.planning import Plan, plan
 from kinfolk.theory.problem import Problem
 from kinfolk.theory.risk import Risk, predict_risk
+from kinfolk.theory.whitening import Whitening
 
 __all__ = [
     "Critical",
     "Curve",
     "EquivalentTask",
     "Estimate",
+    "Moments",
     "OptimalCoupling",
     "Outlook",
     "Peak",
     "Plan",
     "Problem",
     "Risk",
+    "Whitening",
     "critical_similarity",
     "equivalent_single_task",
+    "estimate_moments",
     "estimate_problem",
     "exchangeable_coupling",
     "floor_of_tasks",

@@ -1,0 +1,144 @@
+r"""Variance of scores that the best penalty leaves unknown: fixed points of what rows tell.
+
+With :math:`I_t(\varepsilon)` what a row of task t tells of its score while a variance :math:`\varepsilon` of it is
+unknown (`kinfolk.theory.information`), and :math:`\alpha_t = n_t / p`,
+
+.. math:: \varepsilon_t = [ ( G^{-1} + \operatorname{diag} (\alpha_s I_s(\varepsilon_s)) )^{-1} ]_{tt} ,
+
+the errors of the posterior mean. Linear labels have :math:`I = E_r[r^2 / (D + r^2 \varepsilon)]`, and the ridge with
+``K = G / D`` has exactly these errors. The logistic loss with its best ridge comes within 2e-4 of these error rates
+(1e-3 for rows of unequal length, measured in the tests), without a search of the ridge. For a task alone G is
+:math:`\tau^2`. For one pooled model, with :math:`\pi_t` the shares of rows, the target is :math:`\sum_t \pi_t \xi_t` of
+squared length :math:`g = \pi^\top G \pi`, and the rest of the scores, :math:`h = \sum_t \pi_t G_{tt} - g`, stays
+unknown whatever the number of rows.
+
+Where a fixed point is not reached the result is NaN.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kinfolk._typing import FloatArray
+from kinfolk.theory.information import Teller
+from kinfolk.theory.problem import Problem
+
+_TURNS = 2000
+_SETTLED = 1e-9
+_STEPS = np.linspace(-2.5, 2.5, 61)
+
+
+def excess_alone(
+    teller: Teller, alpha: FloatArray, noise: FloatArray, total: FloatArray, own: FloatArray | None = None
+) -> FloatArray:
+    """A task fitted alone, elementwise; of the variance of its scores all but `own` (default: nothing) is known."""
+    alpha, noise, total = np.broadcast_arrays(alpha, noise, total)
+    own = total if own is None else np.broadcast_to(own, total.shape)
+    return _settle(lambda rest: 1.0 / (1.0 / own + alpha * teller.information(noise, rest, total)), own)
+
+
+def excess_coupled(
+    teller: Teller,
+    alpha: FloatArray,
+    count: FloatArray,
+    noise: FloatArray,
+    signal: FloatArray,
+    similarity: FloatArray,
+) -> FloatArray:
+    """Equally alike tasks, ``(m, K)``: `count` ``(K,)`` tasks of `alpha` ``(K,)`` rows a feature, m sets of the rest.
+
+    G and its inverse are diagonal beside a constant, so that a step is O(K).
+    """
+    noise, signal = (np.broadcast_to(value[:, None], (len(value), len(alpha))) for value in (noise, signal))
+    own = np.maximum(1.0 - similarity[:, None], 1e-12) * signal
+    shared = similarity[:, None] * signal
+    c = shared / (own * (own + count.sum() * shared))
+
+    def step(rest: FloatArray) -> FloatArray:
+        m = 1.0 / (1.0 / own + alpha * teller.information(noise, rest, signal))
+        return np.asarray(m + c * m * m / (1.0 - c * (m @ count)[:, None]))
+
+    return _settle(step, excess_alone(teller, alpha[None], noise, signal))
+
+
+def excess_general(teller: Teller, alpha: FloatArray, noise: FloatArray, gram: FloatArray) -> FloatArray:
+    """Tasks of any Gram matrix, ``(T,)``."""
+    total = np.diag(gram)
+    eye = np.eye(len(gram))
+
+    def step(rest: FloatArray) -> FloatArray:
+        told = np.sqrt(alpha * teller.information(noise, rest, total))
+        seen = told[:, None] * gram
+        # (G^-1 + diag(told^2))^-1 = G - G t (I + t G t)^-1 t G, for singular G too
+        return np.asarray(total - (seen * np.linalg.solve(eye + seen * told, seen)).sum(axis=0))
+
+    return _settle(step, excess_alone(teller, alpha, noise, total))
+
+
+def error_pooled(
+    teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray
+) -> FloatArray:
+    """Error of one model with `alpha` rows a feature in all, elementwise; `shared` is g, `heard` is h."""
+    total = shared + heard
+    alpha, noise, shared, heard, total = np.broadcast_arrays(alpha, noise, shared, heard, total)
+    rest = _settle(lambda rest: 1.0 / (1.0 / shared + alpha * teller.information(noise, rest + heard, total)), shared)
+    if teller.link == "linear" and len(teller.scales) > 1:
+        rest = _ridge(teller.scales, alpha, noise, shared, heard, rest)
+    return teller.error(noise, rest + heard, total)
+
+
+def _ridge(
+    r2: FloatArray, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray, rest: FloatArray
+) -> FloatArray:
+    r"""Best ridge of rows of unequal length, whose noise :math:`D + r^2 h` is unequal too and not weighted for.
+
+    With :math:`a_{jk} = E[r^{2 j} / (1 + r^2 V)^k]` and :math:`\lambda V = 1 - \alpha V a_{11}`,
+
+    .. math:: \varepsilon = \frac{(\lambda V)^2 g + \alpha V^2 (D a_{12} + h a_{22})}{1 - \alpha V^2 a_{22}} ,
+
+    smallest over the curvature V.
+    """
+    V = (rest / (noise + heard))[..., None] * np.exp(_STEPS)
+    at = 1.0 + r2 * V[..., None]
+    a11, a12, a22 = ((r2**j / at**k).mean(axis=-1) for j, k in ((1, 1), (1, 2), (2, 2)))
+    alpha, noise, shared, heard = (np.asarray(value)[..., None] for value in (alpha, noise, shared, heard))
+    bias = np.maximum(1.0 - alpha * V * a11, 0.0) ** 2 * shared
+    left = 1.0 - alpha * V**2 * a22
+    allowed = (alpha * V * a11 < 1.0) & (left > 0.0)
+    error = (bias + alpha * V**2 * (noise * a12 + heard * a22)) / np.where(allowed, left, 1.0)
+    return np.asarray(np.where(allowed, error, np.inf).min(axis=-1))
+
+
+def smallest_errors(problem: Problem) -> tuple[FloatArray, float, FloatArray]:
+    """Errors of tasks alone ``(T,)``, of one pooled model (mean over rows) and of coupled tasks ``(T,)``."""
+    teller, alpha = Teller(problem), problem.alpha
+    noise, total = problem.noise_variance, problem.strengths
+    alone = teller.error(noise, excess_alone(teller, alpha, noise, total), total)
+    G = problem.inner_products
+    shares = alpha / alpha.sum()
+    shared = max(float(shares @ G @ shares), 1e-300)
+    parts = (alpha.sum(), shares @ noise, shared, max(float(shares @ total) - shared, 0.0))
+    pooled = float(error_pooled(teller, *map(np.asarray, parts)))
+    return alone, pooled, teller.error(noise, excess_of(problem), total)
+
+
+def excess_of(problem: Problem) -> FloatArray:
+    """Excess of coupled tasks, ``(T,)``."""
+    teller, alpha, noise = Teller(problem), problem.alpha, problem.noise_variance
+    alike = problem.gram is None and bool((problem.strengths == problem.strengths[0]).all())
+    if not alike or not bool((noise == noise[0]).all()):
+        return excess_general(teller, alpha, noise, problem.inner_products)
+    same = (noise[:1], problem.strengths[:1], np.array([problem.similarity]))
+    return np.asarray(excess_coupled(teller, alpha, np.ones(problem.T), *same)[0])
+
+
+def _settle(step: Callable[[FloatArray], FloatArray], start: FloatArray) -> FloatArray:
+    """Fixed point, from above; NaN in rows (of the first axis, if there are two) that do not settle."""
+    at = np.asarray(start, dtype=float)
+    for _ in range(_TURNS):
+        after = step(at)
+        moved = np.abs(after - at)
+        at = after
+        if (moved <= _SETTLED * start).all():
+            return at
+    return np.where(moved <= _SETTLED * start, at, np.nan)

@@ -1,0 +1,66 @@
+r"""Coupled ridge at the estimated penalty, each row left out in turn: what is measured beside what is predicted.
+
+The coefficients of task t are its posterior means under the exchangeable prior, with variances in units of the noise
+
+.. math:: \Omega_t = o M_t + M_t P^{-1} M_t, \qquad \hat w_t = o M_t b_t + M_t P^{-1} h
+
+(M, P, h as in `kinfolk.theory.likelihood`). The fit is linear in y, so that the residual of a row that is left out is
+:math:`r_i / (1 - 1 / n_t - x_i^\top \Omega_t x_i)`, exactly, intercepts included.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kinfolk._typing import FloatArray
+from kinfolk.theory.likelihood import Likelihood
+from kinfolk.theory.whitening import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Coefficients, and residuals of rows that are left out.
+
+    Attributes
+    ----------
+    coef : (T, p) array
+        Of whitened features.
+    residuals : (n,) array
+        NaN for the only row of a task.
+    """
+
+    coef: FloatArray
+    residuals: FloatArray
+
+
+def leave_one_out(rows: Rows, likelihood: Likelihood, own: float, shared: float) -> LeftOut:
+    """Fit with the variances o and q, and leave rows out.
+
+    Parameters
+    ----------
+    rows : Rows
+    likelihood : Likelihood
+        Of these rows.
+    own, shared : float
+        The logarithms of p o and p q.
+    """
+    p = likelihood.p
+    o, q = np.exp(np.array([own, shared])) / p
+    M = 1.0 / (1.0 + o * likelihood.values)
+    vectors, flat = likelihood.vectors, likelihood.vectors.transpose(0, 2, 1).reshape(-1, p)
+    precision = (flat.T * (likelihood.values * M).ravel()) @ flat + np.eye(p) / q
+    covariance = np.linalg.inv(precision)
+    common = covariance @ (flat.T @ (likelihood.pulls * M).ravel())
+    turned = common @ vectors  # (T, p), in the axes of each task
+    coef = (vectors @ (M * (o * likelihood.pulls + turned))[:, :, None])[:, :, 0]
+    order, bounds = rows.order
+    residuals = np.empty(len(rows.y))
+    for t in range(len(coef)):
+        here = order[bounds[t] : bounds[t + 1]]
+        X = rows.X[here]
+        axes = X @ vectors[t]
+        through = (axes * M[t]) @ vectors[t].T
+        leverage = o * (axes**2 @ M[t]) + ((through @ covariance) * through).sum(axis=1) + 1.0 / len(here)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            residuals[here] = (rows.y[here] - X @ coef[t]) / (1.0 - leverage) if len(here) > 1 else np.nan
+    return LeftOut(coef, residuals)
