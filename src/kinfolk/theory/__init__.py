@@ -11,6 +11,7 @@ from kinfolk.theory.critical import Critical, critical_similarity, harmless_coup
 from kinfolk.theory.curves import Curve, Peak, learning_curve
 from kinfolk.theory.equivalence import EquivalentTask, equivalent_single_task
 from kinfolk.theory.estimate import Estimate, estimate_problem
+from kinfolk.theory.gram import TaskGram, eb_auto, em_multitask
 from kinfolk.theory.matrix import random_matrix_risk
 from kinfolk.theory.moments import Moments, estimate_moments
 from kinfolk.theory.outlook import Outlook, floor_of_tasks, outlook, rows_for, tasks_for
@@ -31,8 +32,11 @@ __all__ = [
     "Plan",
     "Problem",
     "Risk",
+    "TaskGram",
     "Whitening",
     "critical_similarity",
+    "eb_auto",
+    "em_multitask",
     "equivalent_single_task",
     "estimate_moments",
     "estimate_problem",

@@ -8,23 +8,33 @@ so that similarities are those of the scores, and the share of the variance of l
 .. math:: c(\tau)^2 \tau^2, \qquad c = \frac{E[y s]}{\tau^2} = E_r[r^2 c_0(r^2 \tau^2)] ,
 
 from which :math:`\tau` is read; :math:`c_0` the slope for rows of length one, averaged over those of the table.
+
+Where pairs of tasks are alike to different degrees their whole Gram matrix is estimated (`kinfolk.theory.gram`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
+from kinfolk.theory.alike import inequality
 from kinfolk.theory.doubts import Signs, imbalance, participation, unequal_rows, warnings_of
 from kinfolk.theory.excess import excess_of
+from kinfolk.theory.gram import Sums, TaskGram, em_of, exchangeable_start
 from kinfolk.theory.labels import strength_of
-from kinfolk.theory.left_out import leave_one_out
+from kinfolk.theory.left_out import LeftOut, leave_one_out
 from kinfolk.theory.likelihood import Likelihood, natural
 from kinfolk.theory.moments import Moments, moments_of
 from kinfolk.theory.problem import Link, Problem
 from kinfolk.theory.risk import predict_risk
 from kinfolk.theory.table import Table
 from kinfolk.theory.whitening import Rows, Whitening, whiten
+
+Structure = Literal["exchangeable", "general"]
+_UNEQUAL = 5.0  # standard deviations, beyond which a Gram matrix is tried
+_PAYS = 1.0  # standard errors of the paired gain of rows that are left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +63,14 @@ class Estimate:
         Spectrum of the features, and how well it is known.
     moments : Moments
         The same by the method of moments, pair by pair, with standard errors.
+    structure : {"exchangeable", "general"}
+        Whether `problem` has one similarity, or a Gram matrix and noise of tasks of their own; then `noise`, `signal`
+        and `similarity` are means over tasks and pairs, and `draws` are those of equally alike tasks.
+    inequality : float
+        By how many standard deviations pairs or levels of tasks differ more than those of equally alike tasks do; NaN
+        where it was not looked at (fewer than three tasks, or no more features than tasks).
+    similarity_se : (T, T) array or None
+        Standard errors of the similarities of pairs, before these are shrunken; None for equally alike tasks.
     loo, loo_se : float
         Leave-one-out error of the fit with the estimated penalty, intercepts included, and its standard error:
         measured. Mean squared error; for two classes the rate of errors (of a squared loss on labels -1, +1).
@@ -70,6 +88,9 @@ class Estimate:
     tasks: LabelArray
     whitening: Whitening
     moments: Moments
+    structure: Structure
+    inequality: float
+    similarity_se: FloatArray | None
     loo: float
     loo_se: float
 
@@ -84,7 +105,8 @@ def estimate_problem(
     y: LabelArray,
     task: object,
     *,
-    link: Link | str = "auto",
+    link: Literal["auto", "linear", "logistic", "sign"] = "auto",
+    structure: Literal["auto", "exchangeable", "general"] = "auto",
     n_draws: int = 200,
     seed: int = 0,
 ) -> Estimate:
@@ -99,6 +121,10 @@ def estimate_problem(
     task : (n,) array of labels
     link : {"auto", "linear", "logistic", "sign"}, default="auto"
         How y arises from scores. Auto: logistic for two distinct values, else linear.
+    structure : {"auto", "exchangeable", "general"}, default="auto"
+        One similarity for all pairs, or a Gram matrix and a noise of every task. Auto: general where there are more
+        features than tasks, pairs differ by more than five standard deviations of what equally alike tasks show
+        (`inequality`), and rows that are left out gain by it, paired, more than one standard error.
     n_draws : int, default=200
         For intervals.
     seed : int, default=0
@@ -110,8 +136,8 @@ def estimate_problem(
     Raises
     ------
     InputError
-        Shapes disagree, something is not finite, there is one task, no task has two rows, or a link for two classes is
-        asked for other values.
+        Shapes disagree, something is not finite, there is one task, no task has two rows, a link for two classes is
+        asked for other values, or a Gram matrix for two tasks.
 
     Examples
     --------
@@ -124,69 +150,105 @@ def estimate_problem(
     >>> bool(abs(found.noise - 0.25) < 0.1), bool(abs(found.similarity - 0.5) < 0.2)
     (True, True)
     """
+    if structure not in ("auto", "exchangeable", "general"):
+        raise InputError(f"structure={structure!r} is not known; choose 'auto', 'exchangeable' or 'general'.")
     table = Table.of(X, y, task, link)
-    link, codes, counts = table.link, table.codes, table.counts
     rows, whitening = whiten(table)
     likelihood = Likelihood(rows)
     theta = likelihood.maximum()
-    drawn = likelihood.draws(theta, n_draws, np.random.default_rng(seed))
-    plain = _problem(rows, whitening, "linear", natural(theta))
-    left_out = leave_one_out(rows, likelihood, theta[1], theta[2])
-    noise, signal, similarity = _of_scores(natural(theta), link, plain.row_scales)
-    draws = np.column_stack(np.broadcast_arrays(*_of_scores(natural(drawn.T), link, plain.row_scales)))
-    known, binary = np.isfinite(left_out.residuals), link != "linear"
-    losses = left_out.residuals[known] ** 2
-    if binary:
-        losses = (table.y[known] * (table.y[known] - left_out.residuals[known]) <= 0.0).astype(float)
-    problem = _problem(rows, whitening, link, (noise, signal, similarity))
+    parts = _floats(natural(theta))
+    plain, left_out = _exchangeable(rows, whitening, parts), leave_one_out(rows, likelihood, theta[1], theta[2])
+    found, unequal = _general(rows, parts, structure)
+    if found is not None:
+        plain = replace(plain, similarity=0.0, signal=1.0, gram=found.gram, noise=found.noise)
+        left_out = _left_out(rows, found)
+    problem = _of_scores(plain, table.link)
+    drawn = natural(likelihood.draws(theta, n_draws, np.random.default_rng(seed)).T)
+    losses = _losses(table, left_out.residuals)
+    noise, signal, similarity = _means(problem)
+    draws = _draws(drawn, table.link, plain.row_scales)
     signs = Signs(
         p=whitening.kept,
-        counts=counts,
+        counts=table.counts,
         whitening=whitening,
-        binary=binary,
-        signal=float(signal),
+        binary=table.link != "linear",
+        signal=signal,
         participation=participation(left_out.coef @ rows.axes.T, whitening.kept),
         similarity_se=float(draws[:, 2].std()),
-        imbalance=imbalance(table.y, codes, counts) if binary else 0.0,
+        imbalance=imbalance(table.y, table.codes, table.counts) if table.link != "linear" else 0.0,
         different=len(np.unique(table.X, axis=0)),
-        left_out=float(losses.mean()),
+        left_out=float(np.nanmean(losses)),
         left_out_se=_standard_error(losses),
-        predicted=float(_errors_there(problem, plain, counts)[codes[known]].mean()),
+        predicted=float(_errors_there(problem, plain, table.counts)[table.codes[np.isfinite(losses)]].mean()),
     )
     return Estimate(
-        problem,
-        float(noise),
-        float(signal),
-        float(similarity),
-        draws,
-        whitening.kept,
-        whitening.condition,
-        len(table.y),
-        warnings_of(signs),
-        table.tasks,
-        whitening,
-        moments_of(rows),
-        float(losses.mean()),
-        _standard_error(losses),
+        problem=problem,
+        noise=noise,
+        signal=signal,
+        similarity=similarity,
+        draws=draws,
+        n_features=whitening.kept,
+        condition=whitening.condition,
+        n_rows=len(table.y),
+        warnings=warnings_of(signs),
+        tasks=table.tasks,
+        whitening=whitening,
+        moments=moments_of(rows),
+        structure="exchangeable" if found is None else "general",
+        inequality=unequal,
+        similarity_se=None if found is None else found.correlation_se,
+        loo=signs.left_out,
+        loo_se=signs.left_out_se,
     )
 
 
-def _problem(
-    rows: Rows,
-    whitening: Whitening,
-    link: Link,
-    parts: tuple[float | FloatArray, float | FloatArray, float | FloatArray],
-) -> Problem:
-    noise, signal, similarity = map(float, parts)
+def _exchangeable(rows: Rows, whitening: Whitening, parts: tuple[float, float, float]) -> Problem:
+    noise, signal, similarity = parts
     return Problem(
         whitening.kept,
         np.maximum(rows.counts - 1.0, 0.5),
         similarity=similarity,
         signal=signal,
         noise=noise,
-        link=link,
         row_norms=rows.norms[rows.norms > 0.0] if unequal_rows(whitening) else None,
     )
+
+
+def _general(rows: Rows, parts: tuple[float, float, float], structure: str) -> tuple[TaskGram | None, float]:
+    """Gram matrix of tasks where it is wanted or found to pay, and how unequally alike they are."""
+    T, p = len(rows.counts), rows.X.shape[1]
+    if T < 3:
+        if structure == "general":
+            raise InputError("A Gram matrix needs at least three tasks; leave out structure='general'.")
+        return None, float("nan")
+    if structure == "general":
+        return em_of(rows, parts), inequality(rows, parts)
+    if structure == "exchangeable" or p <= T:
+        return None, float("nan")
+    unequal = inequality(rows, parts)
+    if not unequal > _UNEQUAL:
+        return None, unequal
+    found, tasks = em_of(rows, parts), Sums(rows)
+    before, after = (tasks.left_out(*each)[1] for each in (exchangeable_start(rows, parts), (found.gram, found.noise)))
+    saved = before**2 - after**2
+    pays = bool(np.nanmean(saved) > _PAYS * _standard_error(saved))
+    return (found if pays else None), unequal
+
+
+def _left_out(rows: Rows, found: TaskGram) -> LeftOut:
+    """The fit with a Gram matrix, rows left out by formula."""
+    coef, residuals = Sums(rows).left_out(found.gram, found.noise)
+    back = np.empty_like(residuals)
+    back[rows.order[0]] = residuals
+    return LeftOut(coef, back)
+
+
+def _losses(table: Table, residuals: FloatArray) -> FloatArray:
+    """Squared errors, or wrong signs, of rows that are left out; NaN for the only row of a task."""
+    if table.link == "linear":
+        return np.asarray(residuals**2)
+    wrong = (table.y * (table.y - residuals) <= 0.0).astype(float)
+    return np.where(np.isfinite(residuals), wrong, np.nan)
 
 
 def _errors_there(problem: Problem, plain: Problem, counts: IntArray) -> FloatArray:
@@ -197,20 +259,53 @@ def _errors_there(problem: Problem, plain: Problem, counts: IntArray) -> FloatAr
     if problem.link == "linear":
         best = plain.noise_variance + plain.row_scales.mean() * excess_of(plain)
         return np.asarray(counts / np.maximum(counts - 1.0, 1.0) * best)
+    if problem.gram is not None:
+        return predict_risk(problem, "squared", coupling=plain.gram, weights=1.0 / plain.noise_variance).test
     lam = float(plain.noise_variance[0] / plain.strengths[0])
     return predict_risk(problem, "squared", lam=lam, c=problem.similarity).test
 
 
-def _of_scores(
-    parts: tuple[FloatArray, FloatArray, FloatArray], link: Link, scales: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Noise, signal and similarity of scores from those of a linear model of labels."""
+def _of_scores(plain: Problem, link: Link) -> Problem:
+    """The problem of scores from that of a linear model of labels."""
+    if link == "linear":
+        return plain
+    signal, noise = plain.strengths, plain.noise_variance
+    if plain.gram is None:
+        signal, noise = signal[:1], noise[:1]
+    strength = strength_of(link, signal / (signal + noise), plain.row_scales)
+    rest = np.zeros_like(strength) if link == "logistic" else 1.0 - strength
+    if plain.gram is None:
+        return replace(plain, link=link, noise=float(rest[0]), signal=float(strength[0]))
+    size = np.sqrt(strength / signal)
+    return replace(plain, link=link, noise=rest, gram=plain.inner_products * np.outer(size, size))
+
+
+def _means(problem: Problem) -> tuple[float, float, float]:
+    """Noise, signal and similarity; means over tasks and pairs of a general problem."""
+    if problem.gram is None:
+        return float(problem.noise_variance[0]), float(problem.strengths[0]), float(problem.similarity)
+    size = np.sqrt(problem.strengths)
+    cosines = problem.inner_products / np.outer(size, size)
+    pairs = problem.T * (problem.T - 1.0)
+    similarity = float((cosines.sum() - problem.T) / pairs)
+    return float(problem.noise_variance.mean()), float(problem.strengths.mean()), similarity
+
+
+def _draws(parts: tuple[FloatArray, FloatArray, FloatArray], link: Link, scales: FloatArray) -> FloatArray:
+    """Noise, signal and similarity of scores, ``(m, 3)``."""
     noise, signal, similarity = parts
     if link == "linear":
-        return parts
+        return np.column_stack(parts)
     strength = strength_of(link, signal / (signal + noise), scales)
-    return np.zeros_like(strength) if link == "logistic" else 1.0 - strength, strength, similarity
+    rest = np.zeros_like(strength) if link == "logistic" else 1.0 - strength
+    return np.column_stack((rest, strength, similarity))
+
+
+def _floats(parts: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[float, float, float]:
+    noise, signal, similarity = map(float, parts)
+    return noise, signal, similarity
 
 
 def _standard_error(values: FloatArray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    known = values[np.isfinite(values)]
+    return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else float("nan")

@@ -7,7 +7,7 @@ unknown (`kinfolk.theory.information`), and :math:`\alpha_t = n_t / p`,
 
 the errors of the posterior mean. Linear labels have :math:`I = E_r[r^2 / (D + r^2 \varepsilon)]`, and the ridge with
 ``K = G / D`` has exactly these errors. The logistic loss with its best ridge comes within 2e-4 of these error rates
-(1e-3 for rows of unequal length, measured in the tests), without a search of the ridge. For a task alone G is
+(2e-3 for rows of unequal length, measured in the tests), without a search of the ridge. For a task alone G is
 :math:`\tau^2`. For one pooled model, with :math:`\pi_t` the shares of rows, the target is :math:`\sum_t \pi_t \xi_t` of
 squared length :math:`g = \pi^\top G \pi`, and the rest of the scores, :math:`h = \sum_t \pi_t G_{tt} - g`, stays
 unknown whatever the number of rows.

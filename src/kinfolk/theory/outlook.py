@@ -86,6 +86,8 @@ def outlook(estimate: Estimate) -> Outlook:
     means = float(weights @ alone), pooled, float(weights @ coupled)
     gain = 1.0 - means[2] / means[0]
     drawn = _drawn(estimate)
+    if problem.gram is not None:
+        drawn = drawn * (np.array([*means, gain]) / np.median(drawn, axis=0))
     intervals = np.percentile(drawn, [5.0, 95.0], axis=0)
     converged = bool(np.isfinite([*means]).all() and np.isfinite(drawn).all())
     return Outlook(
