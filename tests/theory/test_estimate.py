@@ -44,14 +44,18 @@ def test_estimates_are_right_on_average_and_their_intervals_hold_the_truth():
     assert (held >= 15).all()
 
 
-def test_units_levels_and_mixing_of_features_change_nothing():
+def test_units_and_levels_change_nothing_and_mixing_of_features_nothing_in_whitened_units():
     generator = np.random.default_rng(0)
     X, y, task, _ = rows_of(generator)
-    root = np.linalg.qr(generator.normal(size=(25, 25)))[0] * np.geomspace(0.1, 10.0, 25)
-    here = estimate_problem(X, y, task)
-    there = estimate_problem(X @ root + 7.0, 10.0 * y + 100.0 * task, task)
-    assert_allclose([there.noise, there.signal], [100.0 * here.noise, 100.0 * here.signal], rtol=1e-3)
-    assert_allclose(there.similarity, here.similarity, rtol=1e-3)
+    scales = np.geomspace(0.1, 10.0, 25)
+    mixing = np.linalg.qr(generator.normal(size=(25, 25)))[0] * scales
+    for units, root in (("auto", np.diag(scales)), ("features", np.diag(scales)), ("whitened", mixing)):
+        here = estimate_problem(X, y, task, units=units)
+        there = estimate_problem(X @ root + 7.0, 10.0 * y + 100.0 * task, task, units=units)
+        assert there.units == here.units
+        assert_allclose([there.noise, there.signal], [100.0 * here.noise, 100.0 * here.signal], rtol=1e-3)
+        assert_allclose(there.similarity, here.similarity, rtol=1e-3)
+        assert_allclose(outlook(there).coupled, 100.0 * outlook(here).coupled, rtol=1e-3)
 
 
 def test_unrelated_tasks_have_no_similarity_and_equal_ones_have_all():

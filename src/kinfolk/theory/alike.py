@@ -20,24 +20,22 @@ _DRAWS = 100
 _SEED = 0  # the same table has the same answer
 
 
-def inequality(rows: Rows, start: tuple[float, float, float]) -> float:
+def inequality(rows: Rows) -> float:
     """By how many standard deviations pairs or levels differ more than those of equally alike tasks do.
 
     Parameters
     ----------
     rows : Rows
-        Of at least three tasks.
-    start : (noise, signal, similarity)
-        The exchangeable estimate.
+        Whitened, of at least three tasks.
     """
     tasks = Sums(rows)
-    gram, noise = exchangeable_start(rows, start)
-    R, factor = tasks.unknown(gram, noise)
+    gram, noise = exchangeable_start(rows, None)
+    _, rest, factor = tasks.unknown(gram, noise)
     W = tasks.fit(gram, noise)
     debiased, nu = tasks.debiased(W, tasks.residuals(W), factor)
     seen = tasks.m > 1.0
     found = _spread((debiased @ debiased.T)[np.ix_(seen, seen)], nu[seen], tasks.p)
-    expected = ((noise + np.diag(R)) / tasks.alpha)[seen]
+    expected = ((noise + rest) / tasks.alpha)[seen]
     root = np.linalg.cholesky(gram[np.ix_(seen, seen)] + np.diag(expected)) / np.sqrt(tasks.p)
     generator = np.random.default_rng(_SEED)
     null = []

@@ -33,6 +33,7 @@ from kinfolk.theory.table import Table
 from kinfolk.theory.whitening import Rows, Whitening, whiten
 
 Structure = Literal["exchangeable", "general"]
+Units = Literal["features", "whitened"]
 _UNEQUAL = 5.0  # standard deviations, beyond which a Gram matrix is tried
 _PAYS = 1.0  # standard errors of the paired gain of rows that are left out
 
@@ -66,6 +67,8 @@ class Estimate:
     structure : {"exchangeable", "general"}
         Whether `problem` has one similarity, or a Gram matrix and noise of tasks of their own; then `noise`, `signal`
         and `similarity` are means over tasks and pairs, and `draws` are those of equally alike tasks.
+    units : {"features", "whitened"}
+        In which coefficients have one variance; of features with standard deviation one `problem` has a spectrum.
     inequality : float
         By how many standard deviations pairs or levels of tasks differ more than those of equally alike tasks do; NaN
         where it was not looked at (fewer than three tasks, or no more features than tasks).
@@ -89,6 +92,7 @@ class Estimate:
     whitening: Whitening
     moments: Moments
     structure: Structure
+    units: Units
     inequality: float
     similarity_se: FloatArray | None
     loo: float
@@ -107,6 +111,7 @@ def estimate_problem(
     *,
     link: Literal["auto", "linear", "logistic", "sign"] = "auto",
     structure: Literal["auto", "exchangeable", "general"] = "auto",
+    units: Literal["auto", "features", "whitened"] = "auto",
     n_draws: int = 200,
     seed: int = 0,
 ) -> Estimate:
@@ -125,6 +130,9 @@ def estimate_problem(
         One similarity for all pairs, or a Gram matrix and a noise of every task. Auto: general where there are more
         features than tasks, pairs differ by more than five standard deviations of what equally alike tasks show
         (`inequality`), and rows that are left out gain by it, paired, more than one standard error.
+    units : {"auto", "features", "whitened"}, default="auto"
+        In which coefficients have one variance: of features with standard deviation one, or of whitened ones. Auto: the
+        larger likelihood, but not units in which the signal is half or twice the variance of scores.
     n_draws : int, default=200
         For intervals.
     seed : int, default=0
@@ -152,13 +160,14 @@ def estimate_problem(
     """
     if structure not in ("auto", "exchangeable", "general"):
         raise InputError(f"structure={structure!r} is not known; choose 'auto', 'exchangeable' or 'general'.")
+    if units not in ("auto", "features", "whitened"):
+        raise InputError(f"units={units!r} is not known; choose 'auto', 'features' or 'whitened'.")
     table = Table.of(X, y, task, link)
-    rows, whitening = whiten(table)
-    likelihood = Likelihood(rows)
-    theta = likelihood.maximum()
+    white, whitening = whiten(table)
+    rows, likelihood, theta = _best_units(white, whitening, units)
     parts = _floats(natural(theta))
-    plain, left_out = _exchangeable(rows, whitening, parts), leave_one_out(rows, likelihood, theta[1], theta[2])
-    found, unequal = _general(rows, parts, structure)
+    plain, left_out = _exchangeable(rows, whitening, parts), leave_one_out(rows, likelihood, theta)
+    found, unequal = _general(white, rows, parts, structure)
     if found is not None:
         plain = replace(plain, similarity=0.0, signal=1.0, gram=found.gram, noise=found.noise)
         left_out = _left_out(rows, found)
@@ -173,7 +182,7 @@ def estimate_problem(
         whitening=whitening,
         binary=table.link != "linear",
         signal=signal,
-        participation=participation(left_out.coef @ rows.axes.T, whitening.kept),
+        participation=participation((left_out.coef * rows.spread) @ rows.axes.T, whitening.kept),
         similarity_se=float(draws[:, 2].std()),
         imbalance=imbalance(table.y, table.codes, table.counts) if table.link != "linear" else 0.0,
         different=len(np.unique(table.X, axis=0)),
@@ -195,11 +204,32 @@ def estimate_problem(
         whitening=whitening,
         moments=moments_of(rows),
         structure="exchangeable" if found is None else "general",
+        units="whitened" if rows is white else "features",
         inequality=unequal,
         similarity_se=None if found is None else found.correlation_se,
         loo=signs.left_out,
         loo_se=signs.left_out_se,
     )
+
+
+def _best_units(white: Rows, whitening: Whitening, units: str) -> tuple[Rows, Likelihood, FloatArray]:
+    """Rows in the wanted units, or in those that describe y better, and the maximum of their likelihood.
+
+    Units of the features have to have the larger likelihood, and the variance of scores that they suppose may not be
+    half or twice of what is found.
+    """
+    found = {}
+    for name, rows in {"whitened": white, "features": white.in_features(whitening)}.items():
+        if units in ("auto", name):
+            likelihood = Likelihood(rows)
+            found[name] = rows, likelihood, likelihood.maximum()
+    if units != "auto":
+        return found[units]
+    rows, likelihood, theta = found["features"]
+    if likelihood.value(theta) > found["whitened"][1].value(found["whitened"][2]):
+        return found["whitened"]
+    ratio = float(natural(theta)[1]) / leave_one_out(rows, likelihood, theta).score_variance
+    return found["features" if 0.5 < ratio < 2.0 else "whitened"]
 
 
 def _exchangeable(rows: Rows, whitening: Whitening, parts: tuple[float, float, float]) -> Problem:
@@ -211,10 +241,13 @@ def _exchangeable(rows: Rows, whitening: Whitening, parts: tuple[float, float, f
         signal=signal,
         noise=noise,
         row_norms=rows.norms[rows.norms > 0.0] if unequal_rows(whitening) else None,
+        spectrum=rows.spectrum,
     )
 
 
-def _general(rows: Rows, parts: tuple[float, float, float], structure: str) -> tuple[TaskGram | None, float]:
+def _general(
+    white: Rows, rows: Rows, parts: tuple[float, float, float], structure: str
+) -> tuple[TaskGram | None, float]:
     """Gram matrix of tasks where it is wanted or found to pay, and how unequally alike they are."""
     T, p = len(rows.counts), rows.X.shape[1]
     if T < 3:
@@ -222,10 +255,10 @@ def _general(rows: Rows, parts: tuple[float, float, float], structure: str) -> t
             raise InputError("A Gram matrix needs at least three tasks; leave out structure='general'.")
         return None, float("nan")
     if structure == "general":
-        return em_of(rows, parts), inequality(rows, parts)
+        return em_of(rows, parts), inequality(white)
     if structure == "exchangeable" or p <= T:
         return None, float("nan")
-    unequal = inequality(rows, parts)
+    unequal = inequality(white)
     if not unequal > _UNEQUAL:
         return None, unequal
     found, tasks = em_of(rows, parts), Sums(rows)
@@ -240,7 +273,7 @@ def _left_out(rows: Rows, found: TaskGram) -> LeftOut:
     coef, residuals = Sums(rows).left_out(found.gram, found.noise)
     back = np.empty_like(residuals)
     back[rows.order[0]] = residuals
-    return LeftOut(coef, back)
+    return LeftOut(coef, back, float("nan"))
 
 
 def _losses(table: Table, residuals: FloatArray) -> FloatArray:

@@ -3,14 +3,15 @@ r"""Variance of scores that the best penalty leaves unknown: fixed points of wha
 With :math:`I_t(\varepsilon)` what a row of task t tells of its score while a variance :math:`\varepsilon` of it is
 unknown (`kinfolk.theory.information`), and :math:`\alpha_t = n_t / p`,
 
-.. math:: \varepsilon_t = [ ( G^{-1} + \operatorname{diag} (\alpha_s I_s(\varepsilon_s)) )^{-1} ]_{tt} ,
+.. math:: \varepsilon_t = \langle s R_{tt}(s) \rangle, \qquad
+          R(s) = ( G^{-1} + s \operatorname{diag} (\alpha_t I_t(\varepsilon_t)) )^{-1} ,
 
-the errors of the posterior mean. Linear labels have :math:`I = E_r[r^2 / (D + r^2 \varepsilon)]`, and the ridge with
-``K = G / D`` has exactly these errors. The logistic loss with its best ridge comes within 2e-4 of these error rates
-(2e-3 for rows of unequal length, measured in the tests), without a search of the ridge. For a task alone G is
-:math:`\tau^2`. For one pooled model, with :math:`\pi_t` the shares of rows, the target is :math:`\sum_t \pi_t \xi_t` of
-squared length :math:`g = \pi^\top G \pi`, and the rest of the scores, :math:`h = \sum_t \pi_t G_{tt} - g`, stays
-unknown whatever the number of rows.
+the errors of the posterior mean; :math:`\langle \cdot \rangle` is the mean over the spectrum s of the features.
+Linear labels have :math:`I = E_r[r^2 / (D + r^2 \varepsilon)]`, and the ridge with ``K = G / D`` has exactly these
+errors. The logistic loss with its best ridge comes within 2e-4 of these error rates (2e-3 for rows of unequal length;
+measured in the tests), without a search of the ridge. For a task alone G is :math:`\tau^2`. For one pooled model, with
+:math:`\pi_t` the shares of rows, the target is :math:`\sum_t \pi_t \xi_t` of squared length :math:`g = \pi^\top G
+\pi`, and the rest of the scores, :math:`h = \sum_t \pi_t G_{tt} - g`, stays unknown whatever the number of rows.
 
 Where a fixed point is not reached the result is NaN.
 """
@@ -26,6 +27,7 @@ from kinfolk.theory.problem import Problem
 _TURNS = 2000
 _SETTLED = 1e-9
 _STEPS = np.linspace(-2.5, 2.5, 61)
+_NEWTON = 20
 
 
 def excess_alone(
@@ -34,7 +36,7 @@ def excess_alone(
     """A task fitted alone, elementwise; of the variance of its scores all but `own` (default: nothing) is known."""
     alpha, noise, total = np.broadcast_arrays(alpha, noise, total)
     own = total if own is None else np.broadcast_to(own, total.shape)
-    return _settle(lambda rest: 1.0 / (1.0 / own + alpha * teller.information(noise, rest, total)), own)
+    return _settle(lambda rest: _single(teller, own, alpha * teller.information(noise, rest, total)), own)
 
 
 def excess_coupled(
@@ -49,14 +51,15 @@ def excess_coupled(
 
     G and its inverse are diagonal beside a constant, so that a step is O(K).
     """
+    s = teller.spectrum[:, None, None]
     noise, signal = (np.broadcast_to(value[:, None], (len(value), len(alpha))) for value in (noise, signal))
     own = np.maximum(1.0 - similarity[:, None], 1e-12) * signal
     shared = similarity[:, None] * signal
     c = shared / (own * (own + count.sum() * shared))
 
     def step(rest: FloatArray) -> FloatArray:
-        m = 1.0 / (1.0 / own + alpha * teller.information(noise, rest, signal))
-        return np.asarray(m + c * m * m / (1.0 - c * (m @ count)[:, None]))
+        m = 1.0 / (1.0 / own + s * (alpha * teller.information(noise, rest, signal)))
+        return np.asarray((s * (m + c * m * m / (1.0 - c * (m @ count)[:, :, None]))).mean(axis=0))
 
     return _settle(step, excess_alone(teller, alpha[None], noise, signal))
 
@@ -64,15 +67,28 @@ def excess_coupled(
 def excess_general(teller: Teller, alpha: FloatArray, noise: FloatArray, gram: FloatArray) -> FloatArray:
     """Tasks of any Gram matrix, ``(T,)``."""
     total = np.diag(gram)
-    eye = np.eye(len(gram))
 
     def step(rest: FloatArray) -> FloatArray:
-        told = np.sqrt(alpha * teller.information(noise, rest, total))
-        seen = told[:, None] * gram
-        # (G^-1 + diag(told^2))^-1 = G - G t (I + t G t)^-1 t G, for singular G too
-        return np.asarray(total - (seen * np.linalg.solve(eye + seen * told, seen)).sum(axis=0))
+        R = response(teller, alpha * teller.information(noise, rest, total), gram)
+        return np.asarray((teller.spectrum[:, None] * np.diagonal(R, axis1=1, axis2=2)).mean(axis=0))
 
     return _settle(step, excess_alone(teller, alpha, noise, total))
+
+
+def response(teller: Teller, told: FloatArray, gram: FloatArray) -> FloatArray:
+    """R for every eigenvalue ``(S, T, T)``, for singular G too: G - G t (I + t G t)^-1 t G, t^2 what rows tell."""
+    t = np.sqrt(teller.spectrum[:, None] * told)
+    seen = t[:, :, None] * gram
+    inner = seen * t[:, None, :]
+    slots = np.arange(len(gram))
+    inner[:, slots, slots] += 1.0
+    return np.asarray(gram - seen.transpose(0, 2, 1) @ np.linalg.solve(inner, seen))
+
+
+def _single(teller: Teller, own: FloatArray, told: FloatArray) -> FloatArray:
+    """The map of a single task, elementwise."""
+    s = teller.spectrum
+    return np.asarray((s / (1.0 / own[..., None] + s * told[..., None])).mean(axis=-1))
 
 
 def error_pooled(
@@ -81,31 +97,45 @@ def error_pooled(
     """Error of one model with `alpha` rows a feature in all, elementwise; `shared` is g, `heard` is h."""
     total = shared + heard
     alpha, noise, shared, heard, total = np.broadcast_arrays(alpha, noise, shared, heard, total)
-    rest = _settle(lambda rest: 1.0 / (1.0 / shared + alpha * teller.information(noise, rest + heard, total)), shared)
+
+    def step(rest: FloatArray) -> FloatArray:
+        return _single(teller, shared, alpha * teller.information(noise, rest + heard, total))
+
+    rest = _settle(step, shared)
     if teller.link == "linear" and len(teller.scales) > 1:
-        rest = _ridge(teller.scales, alpha, noise, shared, heard, rest)
+        rest = _ridge(teller, alpha, noise, shared, heard, rest)
     return teller.error(noise, rest + heard, total)
 
 
 def _ridge(
-    r2: FloatArray, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray, rest: FloatArray
+    teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray, rest: FloatArray
 ) -> FloatArray:
     r"""Best ridge of rows of unequal length, whose noise :math:`D + r^2 h` is unequal too and not weighted for.
 
-    With :math:`a_{jk} = E[r^{2 j} / (1 + r^2 V)^k]` and :math:`\lambda V = 1 - \alpha V a_{11}`,
+    With :math:`a_{jk} = E[r^{2 j} / (1 + r^2 V)^k]`, :math:`\hat V = \alpha a_{11}` and the ridge :math:`\lambda` that
+    makes :math:`V = \langle s / (\lambda + s \hat V) \rangle`,
 
-    .. math:: \varepsilon = \frac{(\lambda V)^2 g + \alpha V^2 (D a_{12} + h a_{22})}{1 - \alpha V^2 a_{22}} ,
+    .. math:: \varepsilon = \frac{\lambda^2 b_1 g + \alpha b_2 (D a_{12} + h a_{22})}{1 - \alpha b_2 a_{22}}, \qquad
+              b_k = \Big\langle \frac{s^k}{(\lambda + s \hat V)^2} \Big\rangle ,
 
     smallest over the curvature V.
     """
+    r2, s = teller.scales, teller.spectrum
     V = (rest / (noise + heard))[..., None] * np.exp(_STEPS)
     at = 1.0 + r2 * V[..., None]
     a11, a12, a22 = ((r2**j / at**k).mean(axis=-1) for j, k in ((1, 1), (1, 2), (2, 2)))
     alpha, noise, shared, heard = (np.asarray(value)[..., None] for value in (alpha, noise, shared, heard))
-    bias = np.maximum(1.0 - alpha * V * a11, 0.0) ** 2 * shared
-    left = 1.0 - alpha * V**2 * a22
-    allowed = (alpha * V * a11 < 1.0) & (left > 0.0)
-    error = (bias + alpha * V**2 * (noise * a12 + heard * a22)) / np.where(allowed, left, 1.0)
+    Vh = alpha * a11
+    allowed = V * Vh < 1.0
+    lam = np.zeros_like(V)
+    for _ in range(_NEWTON):  # from below: V of lam is convex and falls
+        R = 1.0 / (lam[..., None] + s * Vh[..., None])
+        lam = np.maximum(lam + ((s * R).mean(axis=-1) - V) / (s * R * R).mean(axis=-1), 0.0)
+    R = 1.0 / (lam[..., None] + s * Vh[..., None])
+    b1, b2 = ((s**k * R * R).mean(axis=-1) for k in (1, 2))
+    left = 1.0 - alpha * b2 * a22
+    allowed &= left > 0.0
+    error = (lam**2 * b1 * shared + alpha * b2 * (noise * a12 + heard * a22)) / np.where(allowed, left, 1.0)
     return np.asarray(np.where(allowed, error, np.inf).min(axis=-1))
 
 

@@ -25,7 +25,7 @@ from itertools import pairwise
 import numpy as np
 
 from kinfolk._typing import FloatArray, LabelArray
-from kinfolk.theory.excess import excess_general
+from kinfolk.theory.excess import excess_general, response
 from kinfolk.theory.information import Teller
 from kinfolk.theory.likelihood import Likelihood, natural
 from kinfolk.theory.problem import Problem, equal_mass
@@ -80,7 +80,7 @@ class Sums:
         self.grams = np.stack([X[cut].T @ X[cut] for cut in cuts])
         self.products = np.stack([X[cut].T @ y[cut] for cut in cuts])
         seen = self.scales[self.scales > 0.0]
-        self.teller = Teller(Problem(1, 1, row_norms=equal_mass(seen, _CLASSES)))
+        self.teller = Teller(Problem(1, 1, row_norms=equal_mass(seen, _CLASSES), spectrum=rows.spectrum))
         self.alpha = self.m / self.p
 
     def fit(self, gram: FloatArray, noise: FloatArray) -> FloatArray:
@@ -102,13 +102,12 @@ class Sums:
         """Sums over the rows of every task."""
         return np.asarray(np.add.reduceat(values, self.starts))
 
-    def unknown(self, gram: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """R ``(T, T)``, and what is left out of a row's own fit, ``1 + r^2 v / D`` for every row."""
+    def unknown(self, gram: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """R ``(T, T)``, v ``(T,)``, and for every row the factor of its residual when it is left out, 1 + r^2 v / D."""
         rest = excess_general(self.teller, self.alpha, noise, gram)
-        told = np.sqrt(self.alpha * self.teller.information(noise, rest, rest))
-        seen = told[:, None] * gram
-        R = gram - seen.T @ np.linalg.solve(np.eye(len(gram)) + seen * told, seen)
-        return R, 1.0 + self.scales * (rest / noise)[self.task]
+        told = self.alpha * self.teller.information(noise, rest, np.diag(gram))
+        R = response(self.teller, told, gram).mean(axis=0)
+        return R, rest, 1.0 + self.scales * (rest / noise)[self.task]
 
     def debiased(self, W: FloatArray, residuals: FloatArray, factor: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Debiased coefficients ``(T, p)``, and nu ``(T,)``; a task of one row has the noise of half a row."""
@@ -124,7 +123,7 @@ class Sums:
 
         Rows are in the order of tasks; the only row of a task has none.
         """
-        _, factor = self.unknown(gram, noise)
+        factor = self.unknown(gram, noise)[2]
         W = self.fit(gram, noise)
         counts = np.diff(np.append(self.starts, len(self.y)))[self.task]
         share = np.where(counts > 1, 1.0 / factor - 1.0 / counts, np.nan)
@@ -198,12 +197,11 @@ def em_of(rows: Rows, start: tuple[float, float, float] | None = None) -> TaskGr
     moved, turn = np.inf, 0
     while moved >= _SETTLED and turn < _ROUNDS:
         turn += 1
-        R, factor = tasks.unknown(gram, noise)
+        R, rest, factor = tasks.unknown(gram, noise)
         W = tasks.fit(gram, noise)
         after = W @ W.T + R
         residuals = tasks.residuals(W)
-        rest = np.diag(R)[tasks.task]
-        noise = _shrunk_noise(tasks.per_task(residuals**2 + tasks.scales * rest / factor), tasks.m)
+        noise = _shrunk_noise(tasks.per_task(residuals**2 + tasks.scales * rest[tasks.task] / factor), tasks.m)
         moved = float(np.abs(after - gram).max() / np.trace(gram) * len(gram))
         gram = after
     return _shrunken(tasks, gram, noise, turn, moved < _SETTLED)
@@ -215,11 +213,11 @@ def debiased_of(rows: Rows, start: tuple[float, float, float] | None = None) -> 
     gram, noise = exchangeable_start(rows, start)
     found = TaskGram(gram, noise, np.zeros_like(gram), 0.0, 0, False)
     for turn in range(1, _DEBIASED + 1):
-        R, factor = tasks.unknown(gram, noise)
+        _, rest, factor = tasks.unknown(gram, noise)
         W = tasks.fit(gram, noise)
         residuals = tasks.residuals(W)
         debiased, nu = tasks.debiased(W, residuals, factor)
-        noise = _shrunk_noise(tasks.per_task((residuals * factor) ** 2) * noise / (noise + np.diag(R)), tasks.m)
+        noise = _shrunk_noise(tasks.per_task((residuals * factor) ** 2) * noise / (noise + rest), tasks.m)
         after = debiased @ debiased.T - np.diag(nu)
         found = _shrunk(after, nu, noise, tasks.p, turn, False)
         step = _DAMPING * (found.gram - gram)
@@ -230,10 +228,16 @@ def debiased_of(rows: Rows, start: tuple[float, float, float] | None = None) -> 
 
 
 def _shrunken(tasks: Sums, gram: FloatArray, noise: FloatArray, rounds: int, converged: bool) -> TaskGram:
-    """The result of EM, shrunken by the variances of debiased coefficients."""
-    R, _ = tasks.unknown(gram, noise)
-    nu = (noise + np.diag(R)) / tasks.alpha
-    return _shrunk(gram, nu, noise, tasks.p, rounds, converged)
+    r"""The result of EM, shrunken by the variances of what rows tell.
+
+    Along a direction of variance s the noise is :math:`\nu_t / s`; what all directions tell together,
+    :math:`\langle s / (s + \nu / G) \rangle`, is that of one noise.
+    """
+    rest = tasks.unknown(gram, noise)[1]
+    nu, level = (noise + rest) / tasks.alpha, np.diag(gram)
+    s = tasks.teller.spectrum
+    told = (s / (s + (nu / level)[:, None])).mean(axis=1)
+    return _shrunk(gram, level * (1.0 / told - 1.0), noise, tasks.p, rounds, converged)
 
 
 def _shrunk(gram: FloatArray, nu: FloatArray, noise: FloatArray, p: int, rounds: int, converged: bool) -> TaskGram:
@@ -326,4 +330,5 @@ def _rows(X: FloatArray, y: LabelArray, task: object, whitened: bool) -> Rows:
     if not whitened:
         return whiten(table)[0]
     centred = within(np.column_stack((table.X, table.y)), table.codes, table.counts)
-    return Rows(centred[:, :-1], centred[:, -1], table.codes, table.counts, np.eye(table.X.shape[1]))
+    d = table.X.shape[1]
+    return Rows(centred[:, :-1], centred[:, -1], table.codes, table.counts, np.eye(d), np.ones(d))

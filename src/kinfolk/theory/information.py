@@ -37,11 +37,11 @@ class Teller:
     Parameters
     ----------
     problem : Problem
-        Its link and row norms.
+        Its link, row norms and spectrum (which must have the mean one).
     """
 
     def __init__(self, problem: Problem) -> None:
-        self.link, self.scales = problem.link, problem.row_scales
+        self.link, self.scales, self.spectrum = problem.link, problem.row_scales, problem.eigenvalues
 
     def information(self, noise: FloatArray, rest: FloatArray, total: FloatArray) -> FloatArray:
         """I, elementwise over arrays of one shape."""

@@ -19,7 +19,7 @@ from kinfolk.theory.whitening import Rows
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
-    """Coefficients, and residuals of rows that are left out.
+    r"""Coefficients, and residuals of rows that are left out.
 
     Attributes
     ----------
@@ -27,25 +27,28 @@ class LeftOut:
         Of whitened features.
     residuals : (n,) array
         NaN for the only row of a task.
+    score_variance : float
+        Mean over rows of the posterior second moment of scores :math:`x^\top w`.
     """
 
     coef: FloatArray
     residuals: FloatArray
+    score_variance: float
 
 
-def leave_one_out(rows: Rows, likelihood: Likelihood, own: float, shared: float) -> LeftOut:
-    """Fit with the variances o and q, and leave rows out.
+def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray) -> LeftOut:
+    """Fit with these variances, and leave rows out.
 
     Parameters
     ----------
     rows : Rows
     likelihood : Likelihood
         Of these rows.
-    own, shared : float
-        The logarithms of p o and p q.
+    theta : (3,) array
+        The logarithms of D, p o and p q.
     """
     p = likelihood.p
-    o, q = np.exp(np.array([own, shared])) / p
+    o, q = np.exp(theta[1:]) / p
     M = 1.0 / (1.0 + o * likelihood.values)
     vectors, flat = likelihood.vectors, likelihood.vectors.transpose(0, 2, 1).reshape(-1, p)
     precision = (flat.T * (likelihood.values * M).ravel()) @ flat + np.eye(p) / q
@@ -54,13 +57,15 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, own: float, shared: float)
     turned = common @ vectors  # (T, p), in the axes of each task
     coef = (vectors @ (M * (o * likelihood.pulls + turned))[:, :, None])[:, :, 0]
     order, bounds = rows.order
-    residuals = np.empty(len(rows.y))
+    residuals, second = np.empty(len(rows.y)), 0.0
     for t in range(len(coef)):
         here = order[bounds[t] : bounds[t + 1]]
         X = rows.X[here]
         axes = X @ vectors[t]
         through = (axes * M[t]) @ vectors[t].T
-        leverage = o * (axes**2 @ M[t]) + ((through @ covariance) * through).sum(axis=1) + 1.0 / len(here)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            residuals[here] = (rows.y[here] - X @ coef[t]) / (1.0 - leverage) if len(here) > 1 else np.nan
-    return LeftOut(coef, residuals)
+        leverage = o * (axes**2 @ M[t]) + ((through @ covariance) * through).sum(axis=1)
+        scores = X @ coef[t]
+        second += float((scores**2 + np.exp(theta[0]) * leverage).sum())
+        left = 1.0 - leverage - 1.0 / len(here)
+        residuals[here] = (rows.y[here] - scores) / left if len(here) > 1 else np.nan
+    return LeftOut(coef, residuals, second / rows.freedom)

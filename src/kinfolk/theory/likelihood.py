@@ -90,6 +90,10 @@ class Likelihood:
         at = self.at(own)
         return _smallest(lambda shared: float(self.criterion(at, np.array([shared]))[0]), self.criterion(at, _COARSE))
 
+    def value(self, theta: FloatArray) -> float:
+        """The criterion at ``(log D, log p o, log p q)``."""
+        return float(self.criterion(self.at(theta[1]), theta[2:])[0])
+
     def maximum(self) -> FloatArray:
         """``(log D, log p o, log p q)``."""
         rough = np.array([self.criterion(self.at(own), _COARSE).min() for own in _COARSE])
@@ -103,7 +107,7 @@ class Likelihood:
 
         The grid is as wide as the likelihood; towards zero, where it is flat, it ends at a thousandth of the noise.
         """
-        least = float(self.criterion(self.at(theta[1]), theta[2:])[0])
+        least = self.value(theta)
         here = self.at(theta[1])
         axes = [
             _axis(theta[1], least, lambda value: float(self.criterion(self.at(value), theta[2:])[0])),

@@ -91,7 +91,16 @@ def estimate_moments(
     if not whitened:
         return moments_of(whiten(table)[0])
     centred = within(np.column_stack((table.X, table.y)), table.codes, table.counts)
-    return moments_of(Rows(centred[:, :-1], centred[:, -1], table.codes, table.counts, np.eye(table.X.shape[1])))
+    return moments_of(
+        Rows(
+            centred[:, :-1],
+            centred[:, -1],
+            table.codes,
+            table.counts,
+            np.eye(table.X.shape[1]),
+            np.ones(table.X.shape[1]),
+        )
+    )
 
 
 def moments_of(rows: Rows) -> Moments:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import brentq
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory.coupling import best_ridge
 from kinfolk.theory.estimate import Estimate
@@ -21,6 +21,8 @@ from kinfolk.theory.risk import predict_risk
 
 _MOST = 1e5  # rows or tasks, as multiples of those at hand, that are looked at
 _SIZES = 12  # groups of tasks of about the same number of rows, in intervals
+_UNLIKE, _NAMED = 0.25, 5  # share of the median similarity, names in a verdict
+_UNSOLVED = "No prediction: the equations could not be solved."
 _LENGTHS = 3  # groups of rows, where the ridge of the logistic loss is searched
 
 
@@ -49,6 +51,10 @@ class Outlook:
         Error of the true coefficients.
     converged : bool
         Whether all equations were solved.
+    alikeness : (T,) array
+        Mean similarity of every task with the others.
+    outliers : (T,) array of bool
+        Tasks whose mean similarity is less than a quarter of the median of all; none where tasks are equally alike.
     """
 
     alone: float
@@ -63,6 +69,8 @@ class Outlook:
     metric: Literal["squared error", "error rate"]
     floor: float
     converged: bool
+    alikeness: FloatArray
+    outliers: BoolArray
 
 
 def outlook(estimate: Estimate) -> Outlook:
@@ -86,8 +94,10 @@ def outlook(estimate: Estimate) -> Outlook:
     means = float(weights @ alone), pooled, float(weights @ coupled)
     gain = 1.0 - means[2] / means[0]
     drawn = _drawn(estimate)
-    if problem.gram is not None:
-        drawn = drawn * (np.array([*means, gain]) / np.median(drawn, axis=0))
+    if problem.gram is not None:  # errors differ by factors from those of equally alike tasks
+        drawn = drawn[:, :3] * (np.array(means) / np.median(drawn[:, :3], axis=0))
+        drawn = np.column_stack((drawn, 1.0 - drawn[:, 2] / drawn[:, 0]))
+    alikeness, outliers = _alikeness(problem)
     intervals = np.percentile(drawn, [5.0, 95.0], axis=0)
     converged = bool(np.isfinite([*means]).all() and np.isfinite(drawn).all())
     return Outlook(
@@ -95,12 +105,14 @@ def outlook(estimate: Estimate) -> Outlook:
         gain,
         intervals,
         1.0 - coupled / alone,
-        _ridge(problem) if problem.link != "linear" else estimate.noise / estimate.signal,
+        _ridge(estimate) if problem.link != "linear" else estimate.noise / estimate.signal,
         estimate.similarity,
-        _verdict(*means, intervals) if converged else "No prediction: the equations could not be solved.",
+        _verdict(*means, intervals) + _unlike(estimate, alikeness, outliers) if converged else _UNSOLVED,
         _metric(problem),
         _floor(problem),
         converged,
+        alikeness,
+        outliers,
     )
 
 
@@ -140,14 +152,37 @@ def _sizes(alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.array([part.mean() for part in parts]), np.array([float(len(part)) for part in parts])
 
 
-def _ridge(problem: Problem) -> float:
+def _alikeness(problem: Problem) -> tuple[FloatArray, BoolArray]:
+    """Mean similarity of every task with the others, and which ones are unlike them."""
+    if problem.gram is None:
+        return np.full(problem.T, problem.similarity), np.zeros(problem.T, dtype=bool)
+    size = np.sqrt(problem.strengths)
+    mean = ((problem.inner_products / np.outer(size, size)).sum(axis=1) - 1.0) / (problem.T - 1.0)
+    return mean, mean < _UNLIKE * max(float(np.median(mean)), 0.0)
+
+
+def _unlike(estimate: Estimate, alikeness: FloatArray, outliers: BoolArray) -> str:
+    """Names of outliers, the least alike first."""
+    worst = [index for index in np.argsort(alikeness) if outliers[index]]
+    if not worst:
+        return ""
+    named = ", ".join(f"{estimate.tasks[index]} ({alikeness[index]:.2f})" for index in worst[:_NAMED])
+    more = f" and {len(worst) - _NAMED} more" if len(worst) > _NAMED else ""
+    return f" Unlike the others, by their mean similarity: {named}{more}."
+
+
+def _ridge(estimate: Estimate) -> float:
     """Best ridge of the logistic loss for equally alike tasks of mean size."""
+    problem, c = estimate.problem, min(max(estimate.similarity, 0.0), 1.0)
     typical = replace(
         problem,
         n_samples=float(problem.alpha.mean() * problem.n_features),
+        gram=None,
+        similarity=c,
+        signal=estimate.signal,
+        noise=estimate.noise,
         row_norms=None if problem.row_norms is None else equal_mass(problem.row_norms, _LENGTHS),
     )
-    c = problem.similarity
     return best_ridge(lambda lam: float(predict_risk(typical, "logistic", lam=lam, c=c).test[0]))
 
 
@@ -185,9 +220,13 @@ def rows_for(estimate: Estimate, target: float) -> float:
 
 
 def tasks_for(estimate: Estimate, target: float) -> float:
-    """Factor by which the number of tasks (of the same sizes) is to grow; infinite below what any number leaves."""
+    """Factor by which the number of tasks (of the same sizes) is to grow; infinite below what any number leaves.
+
+    Tasks are taken as equally alike; of a Gram matrix the mean similarity counts.
+    """
     teller, alpha = Teller(estimate.problem), estimate.problem.alpha
-    point = [np.array([value]) for value in (estimate.noise, estimate.signal, estimate.similarity)]
+    similarity = min(max(estimate.similarity, 0.0), 1.0)
+    point = [np.array([value]) for value in (estimate.noise, estimate.signal, similarity)]
     noise, total = np.full(len(alpha), estimate.noise), np.full(len(alpha), estimate.signal)
 
     def error(factor: float) -> float:

@@ -7,7 +7,7 @@ r"""Rows in the units that predictions are made in: centred within tasks, of uni
 S the standard deviations. Directions with less than 1e-4 of the largest eigenvalue are left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class Rows:
     counts : (T,) array of int
     axes : (d, p) array
         U, orthonormal: ``X @ axes.T`` are the rows in the directions of the features themselves.
+    spread : (p,) array
+        Standard deviations of the columns of X: one, or those of the directions in units of the features.
     """
 
     X: FloatArray
@@ -63,12 +65,30 @@ class Rows:
     codes: IntArray
     counts: IntArray
     axes: FloatArray
+    spread: FloatArray
 
     @property
     def norms(self) -> FloatArray:
-        """``|x|^2 / p``, of mean one for Gaussian rows before they were centred ``(n,)``."""
+        """``|x|^2 / p`` of whitened rows, of mean one for Gaussian rows before they were centred ``(n,)``."""
         lost = self.counts / np.maximum(self.counts - 1, 1)
-        return np.asarray((self.X**2).mean(axis=1) * lost[self.codes])
+        return np.asarray(((self.X / self.spread) ** 2).mean(axis=1) * lost[self.codes])
+
+    def in_features(self, whitening: Whitening) -> "Rows":
+        """The same rows in units of the features, turned: columns have the variances of the spectrum, mean one."""
+        kept = whitening.spectrum[: whitening.kept][::-1]
+        spread = np.sqrt(kept / kept.mean())
+        return replace(self, X=self.X * spread, spread=spread)
+
+    @property
+    def spectrum(self) -> FloatArray | None:
+        """Variances of columns without the spread that chance gives them, mean one; None if nothing is left.
+
+        Sample eigenvalues of mean one have a variance that is larger than that of the population by p / N.
+        """
+        values = self.spread**2
+        variance = float(values.var())
+        left = 1.0 - len(values) / self.freedom / variance if variance > 1e-12 else 0.0
+        return 1.0 + np.sqrt(left) * (values - 1.0) if left > 0.0 else None
 
     @property
     def freedom(self) -> float:
@@ -102,7 +122,7 @@ def whiten(table: Table) -> tuple[Rows, Whitening]:
     kept = values > _KEPT * float(values[-1])
     white = centred @ (vectors[:, kept] / np.sqrt(values[kept]))
     p = white.shape[1]
-    rows = Rows(white, target, codes, counts, vectors[:, kept])
+    rows = Rows(white, target, codes, counts, vectors[:, kept], np.ones(p))
     several = rows.norms[counts[codes] > 1]
     told = Whitening(
         values[::-1].copy(),
