@@ -26,8 +26,8 @@ from kinfolk.theory.problem import Problem
 
 _TURNS = 2000
 _SETTLED = 1e-9
-_STEPS = np.linspace(-2.5, 2.5, 61)
-_NEWTON = 20
+_RIDGES = np.linspace(-4.0, 4.0, 41)  # logarithms, around the ridge of rows of equal length
+_NEWTON = 12
 
 
 def excess_alone(
@@ -103,40 +103,37 @@ def error_pooled(
 
     rest = _settle(step, shared)
     if teller.link == "linear" and len(teller.scales) > 1:
-        rest = _ridge(teller, alpha, noise, shared, heard, rest)
+        rest = _ridge(teller, alpha, noise, shared, heard)
     return teller.error(noise, rest + heard, total)
 
 
-def _ridge(
-    teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray, rest: FloatArray
-) -> FloatArray:
+def _ridge(teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray) -> FloatArray:
     r"""Best ridge of rows of unequal length, whose noise :math:`D + r^2 h` is unequal too and not weighted for.
 
-    With :math:`a_{jk} = E[r^{2 j} / (1 + r^2 V)^k]`, :math:`\hat V = \alpha a_{11}` and the ridge :math:`\lambda` that
-    makes :math:`V = \langle s / (\lambda + s \hat V) \rangle`,
+    With :math:`a_{jk} = E[r^{2 j} / (1 + r^2 V)^k]`, :math:`\hat V = \alpha a_{11}`, the curvature
+    :math:`V = \langle s / (\lambda + s \hat V) \rangle` by Newton steps from above,
 
     .. math:: \varepsilon = \frac{\lambda^2 b_1 g + \alpha b_2 (D a_{12} + h a_{22})}{1 - \alpha b_2 a_{22}}, \qquad
               b_k = \Big\langle \frac{s^k}{(\lambda + s \hat V)^2} \Big\rangle ,
 
-    smallest over the curvature V.
+    smallest over the ridge: the least of a grid, and the parabola through it and its neighbours.
     """
     r2, s = teller.scales, teller.spectrum
-    V = (rest / (noise + heard))[..., None] * np.exp(_STEPS)
-    at = 1.0 + r2 * V[..., None]
-    a11, a12, a22 = ((r2**j / at**k).mean(axis=-1) for j, k in ((1, 1), (1, 2), (2, 2)))
     alpha, noise, shared, heard = (np.asarray(value)[..., None] for value in (alpha, noise, shared, heard))
-    Vh = alpha * a11
-    allowed = V * Vh < 1.0
-    lam = np.zeros_like(V)
-    for _ in range(_NEWTON):  # from below: V of lam is convex and falls
+    lam = (noise + heard) / shared * np.exp(_RIDGES)
+    V = s.mean() / lam
+    for _ in range(_NEWTON):
+        at = 1.0 + r2 * V[..., None]
+        Vh, a22 = alpha * (r2 / at).mean(axis=-1), (r2**2 / at**2).mean(axis=-1)
         R = 1.0 / (lam[..., None] + s * Vh[..., None])
-        lam = np.maximum(lam + ((s * R).mean(axis=-1) - V) / (s * R * R).mean(axis=-1), 0.0)
-    R = 1.0 / (lam[..., None] + s * Vh[..., None])
-    b1, b2 = ((s**k * R * R).mean(axis=-1) for k in (1, 2))
-    left = 1.0 - alpha * b2 * a22
-    allowed &= left > 0.0
-    error = (lam**2 * b1 * shared + alpha * b2 * (noise * a12 + heard * a22)) / np.where(allowed, left, 1.0)
-    return np.asarray(np.where(allowed, error, np.inf).min(axis=-1))
+        b1, b2 = ((s**k * R * R).mean(axis=-1) for k in (1, 2))
+        V = V + ((s * R).mean(axis=-1) - V) / (1.0 - alpha * b2 * a22)
+    a12 = (r2 / at**2).mean(axis=-1)
+    error = (lam**2 * b1 * shared + alpha * b2 * (noise * a12 + heard * a22)) / (1.0 - alpha * b2 * a22)
+    best = np.clip(error.argmin(axis=-1), 1, len(_RIDGES) - 2)[..., None]
+    below, least, above = (np.take_along_axis(error, best + k, axis=-1)[..., 0] for k in (-1, 0, 1))
+    bend = np.maximum(below - 2.0 * least + above, 1e-300)
+    return np.asarray(np.minimum(least - (above - below) ** 2 / (8.0 * bend), error.min(axis=-1)))
 
 
 def smallest_errors(problem: Problem) -> tuple[FloatArray, float, FloatArray]:

@@ -201,9 +201,9 @@ def em_of(rows: Rows, start: tuple[float, float, float] | None = None) -> TaskGr
         W = tasks.fit(gram, noise)
         after = W @ W.T + R
         residuals = tasks.residuals(W)
-        noise = _shrunk_noise(tasks.per_task(residuals**2 + tasks.scales * rest[tasks.task] / factor), tasks.m)
-        moved = float(np.abs(after - gram).max() / np.trace(gram) * len(gram))
-        gram = after
+        found = _shrunk_noise(tasks.per_task(residuals**2 + tasks.scales * rest[tasks.task] / factor), tasks.m)
+        moved = float(max(np.abs(after - gram).max() / np.diag(gram).mean(), np.abs(np.log(found / noise)).max()))
+        gram, noise = after, found
     return _shrunken(tasks, gram, noise, turn, moved < _SETTLED)
 
 
