@@ -13,23 +13,25 @@ for pairs, and so for levels, is compared with what equally alike tasks give: :m
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.theory.gram import Sums, exchangeable_start
+from kinfolk.theory.gram import Exchangeable, Sums, exchangeable_start
 from kinfolk.theory.whitening import Rows
 
 _DRAWS = 100
 _SEED = 0  # the same table has the same answer
 
 
-def inequality(rows: Rows) -> float:
+def inequality(rows: Rows, start: Exchangeable | None = None) -> float:
     """By how many standard deviations pairs or levels differ more than those of equally alike tasks do.
 
     Parameters
     ----------
     rows : Rows
         Whitened, of at least three tasks.
+    start : (noise, signal, similarity), optional
+        Estimates from these rows, if they are known.
     """
     tasks = Sums(rows)
-    gram, noise = exchangeable_start(rows, None)
+    gram, noise = exchangeable_start(rows, start)
     _, rest, factor = tasks.unknown(gram, noise)
     W = tasks.fit(gram, noise)
     debiased, nu = tasks.debiased(W, tasks.residuals(W), factor)

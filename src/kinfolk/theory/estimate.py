@@ -13,6 +13,7 @@ Where pairs of tasks are alike to different degrees their whole Gram matrix is e
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from kinfolk.exceptions import InputError
 from kinfolk.theory.alike import inequality
 from kinfolk.theory.doubts import Signs, imbalance, participation, unequal_rows, warnings_of
 from kinfolk.theory.excess import excess_of
-from kinfolk.theory.gram import Sums, TaskGram, em_of, exchangeable_start
+from kinfolk.theory.gram import Exchangeable, Sums, TaskGram, em_of, exchangeable_start
 from kinfolk.theory.labels import strength_of
 from kinfolk.theory.left_out import LeftOut, leave_one_out
 from kinfolk.theory.likelihood import Likelihood, natural
@@ -164,10 +165,16 @@ def estimate_problem(
         raise InputError(f"units={units!r} is not known; choose 'auto', 'features' or 'whitened'.")
     table = Table.of(X, y, task, link)
     white, whitening = whiten(table)
-    rows, likelihood, theta = _best_units(white, whitening, units)
-    parts = _floats(natural(theta))
+    fits = {
+        name: _Fit(rows, Likelihood(rows))
+        for name, rows in {"whitened": white, "features": white.in_features(whitening)}.items()
+        if units in ("auto", name)
+    }
+    best = _best(fits)
+    rows, likelihood, theta, parts = best.rows, best.likelihood, best.theta, best.parts
     plain, left_out = _exchangeable(rows, whitening, parts), leave_one_out(rows, likelihood, theta)
-    found, unequal = _general(white, rows, parts, structure)
+    start = fits["whitened"].parts if "whitened" in fits else None
+    found, unequal = _general(best, white, start, structure)
     if found is not None:
         plain = replace(plain, similarity=0.0, signal=1.0, gram=found.gram, noise=found.noise)
         left_out = _left_out(rows, found)
@@ -212,27 +219,39 @@ def estimate_problem(
     )
 
 
-def _best_units(white: Rows, whitening: Whitening, units: str) -> tuple[Rows, Likelihood, FloatArray]:
-    """Rows in the wanted units, or in those that describe y better, and the maximum of their likelihood.
+@dataclass(frozen=True)
+class _Fit:
+    """The exchangeable model of rows in some units."""
+
+    rows: Rows
+    likelihood: Likelihood
+
+    @cached_property
+    def theta(self) -> FloatArray:
+        return self.likelihood.maximum()
+
+    @cached_property
+    def parts(self) -> Exchangeable:
+        noise, signal, similarity = map(float, natural(self.theta))
+        return noise, signal, similarity
+
+
+def _best(fits: dict[str, _Fit]) -> _Fit:
+    """The units that describe y better.
 
     Units of the features have to have the larger likelihood, and the variance of scores that they suppose may not be
     half or twice of what is found.
     """
-    found = {}
-    for name, rows in {"whitened": white, "features": white.in_features(whitening)}.items():
-        if units in ("auto", name):
-            likelihood = Likelihood(rows)
-            found[name] = rows, likelihood, likelihood.maximum()
-    if units != "auto":
-        return found[units]
-    rows, likelihood, theta = found["features"]
-    if likelihood.value(theta) > found["whitened"][1].value(found["whitened"][2]):
-        return found["whitened"]
-    ratio = float(natural(theta)[1]) / leave_one_out(rows, likelihood, theta).score_variance
-    return found["features" if 0.5 < ratio < 2.0 else "whitened"]
+    if len(fits) == 1:
+        return next(iter(fits.values()))
+    white, features = fits["whitened"], fits["features"]
+    if features.likelihood.value(features.theta) > white.likelihood.value(white.theta):
+        return white
+    found = leave_one_out(features.rows, features.likelihood, features.theta).score_variance
+    return features if 0.5 < features.parts[1] / found < 2.0 else white
 
 
-def _exchangeable(rows: Rows, whitening: Whitening, parts: tuple[float, float, float]) -> Problem:
+def _exchangeable(rows: Rows, whitening: Whitening, parts: Exchangeable) -> Problem:
     noise, signal, similarity = parts
     return Problem(
         whitening.kept,
@@ -245,20 +264,19 @@ def _exchangeable(rows: Rows, whitening: Whitening, parts: tuple[float, float, f
     )
 
 
-def _general(
-    white: Rows, rows: Rows, parts: tuple[float, float, float], structure: str
-) -> tuple[TaskGram | None, float]:
+def _general(best: "_Fit", white: Rows, start: Exchangeable | None, structure: str) -> tuple[TaskGram | None, float]:
     """Gram matrix of tasks where it is wanted or found to pay, and how unequally alike they are."""
+    rows, parts = best.rows, best.parts
     T, p = len(rows.counts), rows.X.shape[1]
     if T < 3:
         if structure == "general":
             raise InputError("A Gram matrix needs at least three tasks; leave out structure='general'.")
         return None, float("nan")
     if structure == "general":
-        return em_of(rows, parts), inequality(white)
+        return em_of(rows, parts), inequality(white, start)
     if structure == "exchangeable" or p <= T:
         return None, float("nan")
-    unequal = inequality(white)
+    unequal = inequality(white, start)
     if not unequal > _UNEQUAL:
         return None, unequal
     found, tasks = em_of(rows, parts), Sums(rows)
@@ -313,7 +331,7 @@ def _of_scores(plain: Problem, link: Link) -> Problem:
     return replace(plain, link=link, noise=rest, gram=plain.inner_products * np.outer(size, size))
 
 
-def _means(problem: Problem) -> tuple[float, float, float]:
+def _means(problem: Problem) -> Exchangeable:
     """Noise, signal and similarity; means over tasks and pairs of a general problem."""
     if problem.gram is None:
         return float(problem.noise_variance[0]), float(problem.strengths[0]), float(problem.similarity)
@@ -332,11 +350,6 @@ def _draws(parts: tuple[FloatArray, FloatArray, FloatArray], link: Link, scales:
     strength = strength_of(link, signal / (signal + noise), scales)
     rest = np.zeros_like(strength) if link == "logistic" else 1.0 - strength
     return np.column_stack((rest, strength, similarity))
-
-
-def _floats(parts: tuple[FloatArray, FloatArray, FloatArray]) -> tuple[float, float, float]:
-    noise, signal, similarity = map(float, parts)
-    return noise, signal, similarity
 
 
 def _standard_error(values: FloatArray) -> float:

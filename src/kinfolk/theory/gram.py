@@ -32,6 +32,8 @@ from kinfolk.theory.problem import Problem, equal_mass
 from kinfolk.theory.table import Table
 from kinfolk.theory.whitening import Rows, whiten, within
 
+Exchangeable = tuple[float, float, float]  # noise, signal and similarity
+
 _ROUNDS, _SETTLED = 60, 2e-3  # of EM
 _DEBIASED, _DAMPING = 12, 0.7
 _STEPS, _SOLVED = 200, 1e-8
@@ -190,7 +192,7 @@ def eb_auto(X: FloatArray, y: LabelArray, task: object, *, whitened: bool = Fals
     return debiased_of(_rows(X, y, task, whitened))
 
 
-def em_of(rows: Rows, start: tuple[float, float, float] | None = None) -> TaskGram:
+def em_of(rows: Rows, start: Exchangeable | None = None) -> TaskGram:
     """EM from the exchangeable estimate (noise, signal, similarity)."""
     tasks = Sums(rows)
     gram, noise = exchangeable_start(rows, start)
@@ -207,7 +209,7 @@ def em_of(rows: Rows, start: tuple[float, float, float] | None = None) -> TaskGr
     return _shrunken(tasks, gram, noise, turn, moved < _SETTLED)
 
 
-def debiased_of(rows: Rows, start: tuple[float, float, float] | None = None) -> TaskGram:
+def debiased_of(rows: Rows, start: Exchangeable | None = None) -> TaskGram:
     """Debiased coefficients from the exchangeable estimate, in rounds."""
     tasks = Sums(rows)
     gram, noise = exchangeable_start(rows, start)
@@ -296,7 +298,7 @@ def _shrunk_noise(sums: FloatArray, m: FloatArray) -> FloatArray:
     return np.asarray(found * (pooled / np.average(found, weights=m)))
 
 
-def exchangeable_start(rows: Rows, start: tuple[float, float, float] | None) -> tuple[FloatArray, FloatArray]:
+def exchangeable_start(rows: Rows, start: Exchangeable | None) -> tuple[FloatArray, FloatArray]:
     """Equally alike tasks: G and D of (noise, signal, similarity), estimated if they are not given."""
     if start is None:
         noise, signal, similarity = map(float, natural(Likelihood(rows).maximum()))

@@ -88,7 +88,9 @@ class Likelihood:
     def best_shared(self, own: float) -> tuple[float, float]:
         """Logarithm of p q with the smallest criterion, and that."""
         at = self.at(own)
-        return _smallest(lambda shared: float(self.criterion(at, np.array([shared]))[0]), self.criterion(at, _COARSE))
+        return _smallest(
+            lambda shared: float(self.criterion(at, np.array([shared]))[0]), _COARSE, self.criterion(at, _COARSE)
+        )
 
     def value(self, theta: FloatArray) -> float:
         """The criterion at ``(log D, log p o, log p q)``."""
@@ -96,8 +98,9 @@ class Likelihood:
 
     def maximum(self) -> FloatArray:
         """``(log D, log p o, log p q)``."""
-        rough = np.array([self.criterion(self.at(own), _COARSE).min() for own in _COARSE])
-        own, _ = _smallest(lambda value: self.best_shared(value)[1], rough)
+        places = _COARSE[::2]
+        rough = np.array([self.criterion(self.at(own), _COARSE).min() for own in places])
+        own, _ = _smallest(lambda value: self.best_shared(value)[1], places, rough)
         shared, _ = self.best_shared(own)
         left = float(self.at(own).parts(np.array([shared]))[0][0])
         return np.array([np.log(max(left, 1e-12 * self.total) / self.freedom), own, shared])
@@ -126,14 +129,14 @@ class Likelihood:
         return np.column_stack((noise, at))
 
 
-def _smallest(function: object, rough: FloatArray) -> tuple[float, float]:
+def _smallest(function: object, places: FloatArray, rough: FloatArray) -> tuple[float, float]:
     """Place and value of the minimum, near the smallest of the coarse grid."""
     best = int(rough.argmin())
-    low, high = _COARSE[max(best - 1, 0)], _COARSE[min(best + 1, len(_COARSE) - 1)]
+    low, high = places[max(best - 1, 0)], places[min(best + 1, len(places) - 1)]
     found = minimize_scalar(function, bounds=(low, high), method="bounded", options={"xatol": _FINE})
     if found.fun <= rough[best]:
         return float(found.x), float(found.fun)
-    return float(_COARSE[best]), float(rough[best])
+    return float(places[best]), float(rough[best])
 
 
 def _axis(best: float, least: float, criterion: object) -> FloatArray:
