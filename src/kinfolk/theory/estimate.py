@@ -18,18 +18,18 @@ from typing import Literal
 
 import numpy as np
 
-from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk._typing import FloatArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory.alike import inequality
 from kinfolk.theory.doubts import Signs, imbalance, participation, unequal_rows, warnings_of
-from kinfolk.theory.excess import excess_of
+from kinfolk.theory.excess import error_pooled, errors_coupled, excess_alone, excess_of, pooled_parts
 from kinfolk.theory.gram import Exchangeable, Sums, TaskGram, em_of, exchangeable_start
+from kinfolk.theory.information import Teller
 from kinfolk.theory.labels import strength_of
 from kinfolk.theory.left_out import LeftOut, leave_one_out
 from kinfolk.theory.likelihood import Likelihood, natural
 from kinfolk.theory.moments import Moments, moments_of
 from kinfolk.theory.problem import Link, Problem
-from kinfolk.theory.risk import predict_risk
 from kinfolk.theory.table import Table
 from kinfolk.theory.whitening import Rows, Whitening, whiten
 
@@ -75,6 +75,10 @@ class Estimate:
         where it was not looked at (fewer than three tasks, or no more features than tasks).
     similarity_se : (T, T) array or None
         Standard errors of the similarities of pairs, before these are shrunken; None for equally alike tasks.
+    corrections : (3, T) array
+        Excess errors that the rows at hand promise over those of the limit of many features, of tasks alone, coupled
+        and (one number) pooled: predictions are multiplied by them. They contain the errors of intercepts, rows that
+        tasks share, and features that vary differently in every task.
     loo, loo_se : float
         Leave-one-out error of the fit with the estimated penalty, intercepts included, and its standard error:
         measured. Mean squared error; for two classes the rate of errors (of a squared loss on labels -1, +1).
@@ -96,6 +100,7 @@ class Estimate:
     units: Units
     inequality: float
     similarity_se: FloatArray | None
+    corrections: FloatArray
     loo: float
     loo_se: float
 
@@ -173,6 +178,7 @@ def estimate_problem(
     best = _best(fits)
     rows, likelihood, theta, parts = best.rows, best.likelihood, best.theta, best.parts
     plain, left_out = _exchangeable(rows, whitening, parts), leave_one_out(rows, likelihood, theta)
+    corrections = _corrections(plain, left_out.promised)
     start = fits["whitened"].parts if "whitened" in fits else None
     found, unequal = _general(best, white, start, structure)
     if found is not None:
@@ -195,7 +201,7 @@ def estimate_problem(
         different=len(np.unique(table.X, axis=0)),
         left_out=float(np.nanmean(losses)),
         left_out_se=_standard_error(losses),
-        predicted=float(_errors_there(problem, plain, table.counts)[table.codes[np.isfinite(losses)]].mean()),
+        predicted=float(errors_coupled(problem, corrections[1])[table.codes[np.isfinite(losses)]].mean()),
     )
     return Estimate(
         problem=problem,
@@ -214,6 +220,7 @@ def estimate_problem(
         units="whitened" if rows is white else "features",
         inequality=unequal,
         similarity_se=None if found is None else found.correlation_se,
+        corrections=corrections,
         loo=signs.left_out,
         loo_se=signs.left_out_se,
     )
@@ -291,7 +298,7 @@ def _left_out(rows: Rows, found: TaskGram) -> LeftOut:
     coef, residuals = Sums(rows).left_out(found.gram, found.noise)
     back = np.empty_like(residuals)
     back[rows.order[0]] = residuals
-    return LeftOut(coef, back, float("nan"))
+    return LeftOut(coef, back, np.full((3, len(coef)), np.nan), float("nan"))
 
 
 def _losses(table: Table, residuals: FloatArray) -> FloatArray:
@@ -302,18 +309,17 @@ def _losses(table: Table, residuals: FloatArray) -> FloatArray:
     return np.where(np.isfinite(residuals), wrong, np.nan)
 
 
-def _errors_there(problem: Problem, plain: Problem, counts: IntArray) -> FloatArray:
-    """Predicted errors ``(T,)`` of the fit that rows are left out of: the squared loss at the estimated penalty.
-
-    Means of tasks are estimated too, which makes squared errors larger by n / (n - 1).
-    """
-    if problem.link == "linear":
-        best = plain.noise_variance + plain.row_scales.mean() * excess_of(plain)
-        return np.asarray(counts / np.maximum(counts - 1.0, 1.0) * best)
-    if problem.gram is not None:
-        return predict_risk(problem, "squared", coupling=plain.gram, weights=1.0 / plain.noise_variance).test
-    lam = float(plain.noise_variance[0] / plain.strengths[0])
-    return predict_risk(problem, "squared", lam=lam, c=problem.similarity).test
+def _corrections(plain: Problem, promised: FloatArray) -> FloatArray:
+    """Excess errors of the rows at hand over those of the limit, ``(3, T)``; one for tasks of one row."""
+    teller, noise, total, alpha = Teller(plain), plain.noise_variance, plain.strengths, plain.alpha
+    limit = np.stack((excess_alone(teller, alpha, noise, total), excess_of(plain))) * plain.row_scales.mean()
+    parts = np.where(np.isfinite(promised[:2]), promised[:2] * noise / limit, 1.0)
+    pooled = pooled_parts(plain)
+    heard = float(pooled[1] + pooled[3])
+    known = np.isfinite(promised[2])
+    excess = heard * float(np.average(promised[2, known], weights=alpha[known]))
+    ratio = excess / (float(error_pooled(teller, *pooled)) - heard)
+    return np.vstack((parts, np.full(plain.T, ratio)))
 
 
 def _of_scores(plain: Problem, link: Link) -> Problem:

@@ -92,7 +92,12 @@ def _single(teller: Teller, own: FloatArray, told: FloatArray) -> FloatArray:
 
 
 def error_pooled(
-    teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray
+    teller: Teller,
+    alpha: FloatArray,
+    noise: FloatArray,
+    shared: FloatArray,
+    heard: FloatArray,
+    correction: float = 1.0,
 ) -> FloatArray:
     """Error of one model with `alpha` rows a feature in all, elementwise; `shared` is g, `heard` is h."""
     total = shared + heard
@@ -104,7 +109,7 @@ def error_pooled(
     rest = _settle(step, shared)
     if teller.link == "linear" and len(teller.scales) > 1:
         rest = _ridge(teller, alpha, noise, shared, heard)
-    return teller.error(noise, rest + heard, total)
+    return teller.error(noise, correction * rest + heard, total)
 
 
 def _ridge(teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray) -> FloatArray:
@@ -136,17 +141,29 @@ def _ridge(teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatAr
     return np.asarray(np.minimum(least - (above - below) ** 2 / (8.0 * bend), error.min(axis=-1)))
 
 
-def smallest_errors(problem: Problem) -> tuple[FloatArray, float, FloatArray]:
-    """Errors of tasks alone ``(T,)``, of one pooled model (mean over rows) and of coupled tasks ``(T,)``."""
-    teller, alpha = Teller(problem), problem.alpha
-    noise, total = problem.noise_variance, problem.strengths
-    alone = teller.error(noise, excess_alone(teller, alpha, noise, total), total)
-    G = problem.inner_products
-    shares = alpha / alpha.sum()
+def smallest_errors(problem: Problem, corrections: FloatArray | None = None) -> tuple[FloatArray, float, FloatArray]:
+    """Errors of tasks alone ``(T,)``, of one pooled model (mean over rows) and of coupled tasks ``(T,)``.
+
+    `corrections` ``(3, T)`` multiply the excess errors of tasks alone, coupled and (one number) pooled.
+    """
+    teller, noise, total = Teller(problem), problem.noise_variance, problem.strengths
+    factors = np.ones((3, problem.T)) if corrections is None else corrections
+    alone = teller.error(noise, factors[0] * excess_alone(teller, problem.alpha, noise, total), total)
+    pooled = float(error_pooled(teller, *pooled_parts(problem), factors[2, 0]))
+    return alone, pooled, errors_coupled(problem, factors[1])
+
+
+def pooled_parts(problem: Problem) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Rows a feature of all tasks, their noise, g and h."""
+    G, shares = problem.inner_products, problem.alpha / problem.alpha.sum()
     shared = max(float(shares @ G @ shares), 1e-300)
-    parts = (alpha.sum(), shares @ noise, shared, max(float(shares @ total) - shared, 0.0))
-    pooled = float(error_pooled(teller, *map(np.asarray, parts)))
-    return alone, pooled, teller.error(noise, excess_of(problem), total)
+    heard = max(float(shares @ problem.strengths) - shared, 0.0)
+    return problem.alpha.sum(), shares @ problem.noise_variance, np.asarray(shared), np.asarray(heard)
+
+
+def errors_coupled(problem: Problem, corrections: FloatArray) -> FloatArray:
+    """Errors of coupled tasks ``(T,)``, their excess multiplied by corrections."""
+    return Teller(problem).error(problem.noise_variance, corrections * excess_of(problem), problem.strengths)
 
 
 def excess_of(problem: Problem) -> FloatArray:

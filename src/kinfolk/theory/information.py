@@ -52,10 +52,10 @@ class Teller:
         return np.asarray((r2 * told).mean(axis=-1))
 
     def error(self, noise: FloatArray, rest: FloatArray, total: FloatArray) -> FloatArray:
-        """Squared error D + rest of linear labels, rate of wrong signs of others."""
+        """Squared error D + rest of linear labels, rate of wrong signs of others (with `rest` up to `total`)."""
         if self.link == "linear":
             return np.asarray(noise + self.scales.mean() * rest)
-        r2 = self.scales
+        r2, rest = self.scales, np.minimum(rest, total)
         wrong = _told(self.link, noise[..., None], r2 * rest[..., None], r2 * total[..., None])[1]
         return np.asarray(wrong.mean(axis=-1))
 

@@ -5,7 +5,10 @@ The coefficients of task t are its posterior means under the exchangeable prior,
 .. math:: \Omega_t = o M_t + M_t P^{-1} M_t, \qquad \hat w_t = o M_t b_t + M_t P^{-1} h
 
 (M, P, h as in `kinfolk.theory.likelihood`). The fit is linear in y, so that the residual of a row that is left out is
-:math:`r_i / (1 - 1 / n_t - x_i^\top \Omega_t x_i)`, exactly, intercepts included.
+:math:`r_i / (1 - 1 / n_t - x_i^\top \Omega_t x_i)`, exactly, intercepts included. Under the model its variance is
+:math:`D / (1 - 1 / n_t - x_i^\top \Omega_t x_i)`: the error that these very rows promise, whatever their distribution,
+of tasks coupled, and of each alone with :math:`\Omega_t = (o + q) (I + (o + q) S_t)^{-1}`. One pooled model has the
+noise :math:`D + h` and :math:`\Omega = (\sum_t S_t + p (D + h) / g\, I)^{-1}`, g and h as in `kinfolk.theory.excess`.
 """
 
 from dataclasses import dataclass
@@ -27,12 +30,16 @@ class LeftOut:
         Of whitened features.
     residuals : (n,) array
         NaN for the only row of a task.
+    promised : (3, T) array
+        Means over the rows of a task of that variance, in units of the noise and less one: alone, coupled and pooled.
+        NaN for tasks of one row.
     score_variance : float
         Mean over rows of the posterior second moment of scores :math:`x^\top w`.
     """
 
     coef: FloatArray
     residuals: FloatArray
+    promised: FloatArray
     score_variance: float
 
 
@@ -57,7 +64,12 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray) -> Left
     turned = common @ vectors  # (T, p), in the axes of each task
     coef = (vectors @ (M * (o * likelihood.pulls + turned))[:, :, None])[:, :, 0]
     order, bounds = rows.order
-    residuals, second = np.empty(len(rows.y)), 0.0
+    residuals, promised, second = np.empty(len(rows.y)), np.full((3, len(coef)), np.nan), 0.0
+    alone = (o + q) / (1.0 + (o + q) * likelihood.values)
+    shares = rows.counts / len(rows.y)
+    shared = q + o * float(shares @ shares)
+    together = (flat.T * likelihood.values.ravel()) @ flat
+    pooled = np.linalg.inv(together + np.eye(p) * (1.0 + p * (o + q - shared)) / shared)
     for t in range(len(coef)):
         here = order[bounds[t] : bounds[t + 1]]
         X = rows.X[here]
@@ -66,6 +78,10 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray) -> Left
         leverage = o * (axes**2 @ M[t]) + ((through @ covariance) * through).sum(axis=1)
         scores = X @ coef[t]
         second += float((scores**2 + np.exp(theta[0]) * leverage).sum())
-        left = 1.0 - leverage - 1.0 / len(here)
-        residuals[here] = (rows.y[here] - scores) / left if len(here) > 1 else np.nan
-    return LeftOut(coef, residuals, second / rows.freedom)
+        if len(here) == 1:
+            residuals[here] = np.nan
+            continue
+        both = 1.0 - 1.0 / len(here) - np.stack((axes**2 @ alone[t], leverage, ((X @ pooled) * X).sum(axis=1)))
+        residuals[here] = (rows.y[here] - scores) / both[1]
+        promised[:, t] = (1.0 / both).mean(axis=1) - 1.0
+    return LeftOut(coef, residuals, promised, second / rows.freedom)

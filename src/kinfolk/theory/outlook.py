@@ -1,6 +1,7 @@
 """What sharing will bring to tasks of different sizes: each alone, all pooled, coupled at its best.
 
-Errors are those of the best penalty of each (`kinfolk.theory.excess`), for rows of the lengths that the table has.
+Errors are those of the best penalty of each (`kinfolk.theory.excess`), their excess over the noise corrected by what
+the rows at hand promise (`kinfolk.theory.left_out`), intercepts included.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory.coupling import best_ridge
 from kinfolk.theory.estimate import Estimate
-from kinfolk.theory.excess import error_pooled, excess_alone, excess_coupled, excess_of, smallest_errors
+from kinfolk.theory.excess import error_pooled, errors_coupled, excess_alone, excess_coupled, smallest_errors
 from kinfolk.theory.information import Teller
 from kinfolk.theory.problem import Problem, equal_mass
 from kinfolk.theory.risk import predict_risk
@@ -89,7 +90,7 @@ def outlook(estimate: Estimate) -> Outlook:
     (True, 'Couple the tasks', 'squared error')
     """
     problem = estimate.problem
-    alone, pooled, coupled = smallest_errors(problem)
+    alone, pooled, coupled = smallest_errors(problem, estimate.corrections)
     weights = problem.alpha / problem.alpha.sum()
     means = float(weights @ alone), pooled, float(weights @ coupled)
     gain = 1.0 - means[2] / means[0]
@@ -130,26 +131,27 @@ def _drawn(estimate: Estimate) -> FloatArray:
     """Mean errors alone, pooled and coupled and the gain, for every draw ``(m, 4)``; tasks in groups of one size."""
     problem, (noise, signal, similarity) = estimate.problem, estimate.draws.T
     teller = Teller(problem)
-    alpha, count = _sizes(problem.alpha)
+    alpha, count, factors = _sizes(problem.alpha, estimate.corrections)
     weights = alpha * count / (alpha @ count)
     concentration = float((problem.alpha**2).sum() / problem.alpha.sum() ** 2)
     shared = np.maximum(signal * (similarity + (1.0 - similarity) * concentration), 1e-300)
     noises, totals = (np.broadcast_to(value[:, None], (len(value), len(alpha))) for value in (noise, signal))
-    alone = teller.error(noises, excess_alone(teller, alpha, noises, totals), totals) @ weights
+    alone = teller.error(noises, factors[0] * excess_alone(teller, alpha, noises, totals), totals) @ weights
     rest = excess_coupled(teller, alpha, count, noise, signal, similarity)
-    coupled = teller.error(noises, rest, totals) @ weights
+    coupled = teller.error(noises, factors[1] * rest, totals) @ weights
     total = np.full(len(noise), problem.alpha.sum())
-    pooled = error_pooled(teller, total, noise, shared, np.maximum(signal - shared, 0.0))
+    pooled = error_pooled(
+        teller, total, noise, shared, np.maximum(signal - shared, 0.0), float(estimate.corrections[2, 0])
+    )
     return np.column_stack((alone, pooled, coupled, 1.0 - coupled / alone))
 
 
-def _sizes(alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sizes and numbers of at most twelve groups of tasks, neighbours in size."""
-    values, counts = np.unique(alpha, return_counts=True)
-    if len(values) <= _SIZES:
-        return values, counts.astype(float)
-    parts = [part for part in np.array_split(np.sort(alpha), _SIZES) if len(part)]
-    return np.array([part.mean() for part in parts]), np.array([float(len(part)) for part in parts])
+def _sizes(alpha: FloatArray, corrections: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean sizes, numbers and mean corrections of at most twelve groups of tasks, neighbours in size."""
+    parts = [part for part in np.array_split(np.argsort(alpha, kind="stable"), _SIZES) if len(part)]
+    sizes = np.array([alpha[part].mean() for part in parts])
+    factors = np.stack([np.average(corrections[:, part], axis=1, weights=alpha[part]) for part in parts], axis=1)
+    return sizes, np.array([float(len(part)) for part in parts]), factors
 
 
 def _alikeness(problem: Problem) -> tuple[FloatArray, BoolArray]:
@@ -212,9 +214,7 @@ def rows_for(estimate: Estimate, target: float) -> float:
 
     def error(factor: float) -> float:
         more = replace(problem, n_samples=factor * np.asarray(problem.n_samples))
-        rest = excess_of(more)
-        errors = Teller(more).error(more.noise_variance, rest, more.strengths)
-        return float(np.average(errors, weights=alpha))
+        return float(np.average(errors_coupled(more, estimate.corrections[1]), weights=alpha))
 
     return _factor(error, target, _floor(problem))
 
@@ -231,7 +231,7 @@ def tasks_for(estimate: Estimate, target: float) -> float:
 
     def error(factor: float) -> float:
         rest = excess_coupled(teller, alpha, np.full(len(alpha), factor), *point)[0]
-        return float(np.average(teller.error(noise, rest, total), weights=alpha))
+        return float(np.average(teller.error(noise, estimate.corrections[1] * rest, total), weights=alpha))
 
     return _factor(error, target, floor_of_tasks(estimate))
 
@@ -241,7 +241,8 @@ def floor_of_tasks(estimate: Estimate) -> float:
     teller, alpha = Teller(estimate.problem), estimate.problem.alpha
     noise, total = np.full(len(alpha), estimate.noise), np.full(len(alpha), estimate.signal)
     own = np.maximum(1.0 - estimate.similarity, 1e-12) * total
-    errors = teller.error(noise, excess_alone(teller, alpha, noise, total, own), total)
+    rest = excess_alone(teller, alpha, noise, total, own)
+    errors = teller.error(noise, estimate.corrections[1] * rest, total)
     return float(np.average(errors, weights=alpha))
 
 
