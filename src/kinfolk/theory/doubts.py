@@ -11,10 +11,10 @@ FEW_FEATURES, FEW_ROWS = 20, 10
 ROWS_PER_DIRECTION, ROWS_WHEN_FEW = 5.0, 20.0
 UNEQUAL = 2.0  # times sqrt(2 / p), the spread of the lengths of Gaussian rows
 LOCALISED = 0.1  # participation ratio of coefficients over p
-CONDITION = 1000.0
+CONDITION = 1000.0  # the smallest direction has a thirtieth of the spread of the largest; beyond 1e4 it is left out
 VAGUE = 0.2  # standard error of the similarity
 IMBALANCE = 0.2  # of labels -1, +1
-COPIES = 0.5  # share of rows that are copies
+COPIES = 0.5  # share of rows that are copies, also by chance where features have few values
 MISFIT = 2.0  # standard errors of the leave-one-out error
 CERTAIN = 900.0  # signal of logistic labels
 
@@ -92,8 +92,8 @@ def _features(signs: Signs) -> tuple[str, ...]:
         f"{np.sqrt(2.0 / whitening.kept):.2f}); predictions are corrected for it."
         if unequal_rows(whitening)
         else "",
-        f"Features are nearly dependent (condition number {whitening.condition:.0f}): predictions are for a ridge in "
-        "whitened units, and a ridge in the units of the features treats directions differently."
+        f"Features are nearly dependent (condition number {whitening.condition:.0f}): coefficients along directions "
+        "that hardly vary are guesses, and predictions suffer where new rows vary there; leave out what repeats others."
         if whitening.condition > CONDITION
         else "",
         f"Tasks share their rows ({signs.different} different ones): rows of their own are assumed."

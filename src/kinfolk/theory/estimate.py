@@ -77,8 +77,8 @@ class Estimate:
         Standard errors of the similarities of pairs, before these are shrunken; None for equally alike tasks.
     corrections : (3, T) array
         Excess errors that the rows at hand promise over those of the limit of many features, of tasks alone, coupled
-        and (one number) pooled: predictions are multiplied by them. They contain the errors of intercepts, rows that
-        tasks share, and features that vary differently in every task.
+        and (one number) pooled: predictions are multiplied by them. They are for rows that tasks share and
+        features that vary differently in every task, and contain the errors of intercepts of measured values.
     loo, loo_se : float
         Leave-one-out error of the fit with the estimated penalty, intercepts included, and its standard error:
         measured. Mean squared error; for two classes the rate of errors (of a squared loss on labels -1, +1).
@@ -177,7 +177,8 @@ def estimate_problem(
     }
     best = _best(fits)
     rows, likelihood, theta, parts = best.rows, best.likelihood, best.theta, best.parts
-    plain, left_out = _exchangeable(rows, whitening, parts), leave_one_out(rows, likelihood, theta)
+    plain = _exchangeable(rows, whitening, parts)
+    left_out = leave_one_out(rows, likelihood, theta, intercepts=table.link == "linear")
     corrections = _corrections(plain, left_out.promised)
     start = fits["whitened"].parts if "whitened" in fits else None
     found, unequal = _general(best, white, start, structure)

@@ -98,6 +98,7 @@ def error_pooled(
     shared: FloatArray,
     heard: FloatArray,
     correction: float = 1.0,
+    rows: FloatArray | None = None,
 ) -> FloatArray:
     """Error of one model with `alpha` rows a feature in all, elementwise; `shared` is g, `heard` is h."""
     total = shared + heard
@@ -109,7 +110,7 @@ def error_pooled(
     rest = _settle(step, shared)
     if teller.link == "linear" and len(teller.scales) > 1:
         rest = _ridge(teller, alpha, noise, shared, heard)
-    return teller.error(noise, correction * rest + heard, total)
+    return teller.error(noise, correction * rest + heard, total, rows)
 
 
 def _ridge(teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatArray, heard: FloatArray) -> FloatArray:
@@ -144,13 +145,17 @@ def _ridge(teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatAr
 def smallest_errors(problem: Problem, corrections: FloatArray | None = None) -> tuple[FloatArray, float, FloatArray]:
     """Errors of tasks alone ``(T,)``, of one pooled model (mean over rows) and of coupled tasks ``(T,)``.
 
-    `corrections` ``(3, T)`` multiply the excess errors of tasks alone, coupled and (one number) pooled.
+    `corrections` ``(3, T)`` multiply the excess errors of tasks alone, coupled and (one number) pooled; with them
+    errors of intercepts are contained.
     """
     teller, noise, total = Teller(problem), problem.noise_variance, problem.strengths
-    factors = np.ones((3, problem.T)) if corrections is None else corrections
-    alone = teller.error(noise, factors[0] * excess_alone(teller, problem.alpha, noise, total), total)
-    pooled = float(error_pooled(teller, *pooled_parts(problem), factors[2, 0]))
-    return alone, pooled, errors_coupled(problem, factors[1])
+    rest = excess_alone(teller, problem.alpha, noise, total)
+    if corrections is None:
+        pooled = float(error_pooled(teller, *pooled_parts(problem)))
+        return teller.error(noise, rest, total), pooled, teller.error(noise, excess_of(problem), total)
+    rows = problem.alpha * problem.n_features
+    pooled = float(error_pooled(teller, *pooled_parts(problem), corrections[2, 0], rows.mean()))
+    return teller.error(noise, corrections[0] * rest, total, rows), pooled, errors_coupled(problem, corrections[1])
 
 
 def pooled_parts(problem: Problem) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -162,8 +167,9 @@ def pooled_parts(problem: Problem) -> tuple[FloatArray, FloatArray, FloatArray, 
 
 
 def errors_coupled(problem: Problem, corrections: FloatArray) -> FloatArray:
-    """Errors of coupled tasks ``(T,)``, their excess multiplied by corrections."""
-    return Teller(problem).error(problem.noise_variance, corrections * excess_of(problem), problem.strengths)
+    """Errors of coupled tasks ``(T,)``, their excess multiplied by corrections, intercepts estimated."""
+    rest, rows = corrections * excess_of(problem), problem.alpha * problem.n_features
+    return Teller(problem).error(problem.noise_variance, rest, problem.strengths, rows)
 
 
 def excess_of(problem: Problem) -> FloatArray:

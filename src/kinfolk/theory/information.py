@@ -51,11 +51,22 @@ class Teller:
         told = _told(self.link, noise[..., None], r2 * rest[..., None], r2 * total[..., None])[0]
         return np.asarray((r2 * told).mean(axis=-1))
 
-    def error(self, noise: FloatArray, rest: FloatArray, total: FloatArray) -> FloatArray:
-        """Squared error D + rest of linear labels, rate of wrong signs of others (with `rest` up to `total`)."""
+    def error(
+        self, noise: FloatArray, rest: FloatArray, total: FloatArray, rows: FloatArray | None = None
+    ) -> FloatArray:
+        r"""Squared error D + rest of linear labels, rate of wrong signs of others, elementwise.
+
+        With `rows`, intercepts of the others are estimated from so many, with the variance :math:`u = 1 / (n I)`: a
+        known part :math:`k` of the score that is seen with it tells as much as :math:`k^2 / (k + u)` without.
+        """
         if self.link == "linear":
             return np.asarray(noise + self.scales.mean() * rest)
-        r2, rest = self.scales, np.minimum(rest, total)
+        r2, rest = self.scales, np.minimum(rest, (1.0 - 1e-9) * total)
+        if rows is not None:
+            noise, rest, total, rows = np.broadcast_arrays(noise, rest, total, rows)
+            told = _told(self.link, noise[..., None], r2 * rest[..., None], r2 * total[..., None])[0].mean(axis=-1)
+            known = total - rest
+            rest = total - known**2 / (known + 1.0 / (rows * told))
         wrong = _told(self.link, noise[..., None], r2 * rest[..., None], r2 * total[..., None])[1]
         return np.asarray(wrong.mean(axis=-1))
 

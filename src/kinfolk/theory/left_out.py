@@ -43,7 +43,7 @@ class LeftOut:
     score_variance: float
 
 
-def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray) -> LeftOut:
+def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray, *, intercepts: bool = True) -> LeftOut:
     """Fit with these variances, and leave rows out.
 
     Parameters
@@ -53,6 +53,8 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray) -> Left
         Of these rows.
     theta : (3,) array
         The logarithms of D, p o and p q.
+    intercepts : bool, default=True
+        Whether errors of intercepts are part of what is promised.
     """
     p = likelihood.p
     o, q = np.exp(theta[1:]) / p
@@ -81,7 +83,8 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray) -> Left
         if len(here) == 1:
             residuals[here] = np.nan
             continue
-        both = 1.0 - 1.0 / len(here) - np.stack((axes**2 @ alone[t], leverage, ((X @ pooled) * X).sum(axis=1)))
-        residuals[here] = (rows.y[here] - scores) / both[1]
-        promised[:, t] = (1.0 / both).mean(axis=1) - 1.0
+        own = 1.0 / len(here)
+        leverages = np.stack((axes**2 @ alone[t], leverage, ((X @ pooled) * X).sum(axis=1)))
+        residuals[here] = (rows.y[here] - scores) / (1.0 - own - leverage)
+        promised[:, t] = (1.0 / (1.0 - intercepts * own - leverages)).mean(axis=1) - 1.0
     return LeftOut(coef, residuals, promised, second / rows.freedom)

@@ -136,13 +136,13 @@ def _drawn(estimate: Estimate) -> FloatArray:
     concentration = float((problem.alpha**2).sum() / problem.alpha.sum() ** 2)
     shared = np.maximum(signal * (similarity + (1.0 - similarity) * concentration), 1e-300)
     noises, totals = (np.broadcast_to(value[:, None], (len(value), len(alpha))) for value in (noise, signal))
-    alone = teller.error(noises, factors[0] * excess_alone(teller, alpha, noises, totals), totals) @ weights
+    rows = alpha * problem.n_features
+    alone = teller.error(noises, factors[0] * excess_alone(teller, alpha, noises, totals), totals, rows) @ weights
     rest = excess_coupled(teller, alpha, count, noise, signal, similarity)
-    coupled = teller.error(noises, factors[1] * rest, totals) @ weights
-    total = np.full(len(noise), problem.alpha.sum())
-    pooled = error_pooled(
-        teller, total, noise, shared, np.maximum(signal - shared, 0.0), float(estimate.corrections[2, 0])
-    )
+    coupled = teller.error(noises, factors[1] * rest, totals, rows) @ weights
+    parts = np.full(len(noise), problem.alpha.sum()), noise, shared, np.maximum(signal - shared, 0.0)
+    mean_rows = np.full(len(noise), problem.alpha.mean() * problem.n_features)
+    pooled = error_pooled(teller, *parts, float(estimate.corrections[2, 0]), mean_rows)
     return np.column_stack((alone, pooled, coupled, 1.0 - coupled / alone))
 
 
@@ -228,10 +228,11 @@ def tasks_for(estimate: Estimate, target: float) -> float:
     similarity = min(max(estimate.similarity, 0.0), 1.0)
     point = [np.array([value]) for value in (estimate.noise, estimate.signal, similarity)]
     noise, total = np.full(len(alpha), estimate.noise), np.full(len(alpha), estimate.signal)
+    rows = alpha * estimate.problem.n_features
 
     def error(factor: float) -> float:
         rest = excess_coupled(teller, alpha, np.full(len(alpha), factor), *point)[0]
-        return float(np.average(teller.error(noise, estimate.corrections[1] * rest, total), weights=alpha))
+        return float(np.average(teller.error(noise, estimate.corrections[1] * rest, total, rows), weights=alpha))
 
     return _factor(error, target, floor_of_tasks(estimate))
 
@@ -242,7 +243,8 @@ def floor_of_tasks(estimate: Estimate) -> float:
     noise, total = np.full(len(alpha), estimate.noise), np.full(len(alpha), estimate.signal)
     own = np.maximum(1.0 - estimate.similarity, 1e-12) * total
     rest = excess_alone(teller, alpha, noise, total, own)
-    errors = teller.error(noise, estimate.corrections[1] * rest, total)
+    rows = alpha * estimate.problem.n_features
+    errors = teller.error(noise, estimate.corrections[1] * rest, total, rows)
     return float(np.average(errors, weights=alpha))
 
 
