@@ -12,6 +12,7 @@ SOUND = Signs(
     p=50,
     counts=np.full(20, 60),
     whitening=Whitening(np.ones(50), 50, 1.0, 23.6, 0.2),
+    score_kurtosis=3.0,
     binary=True,
     signal=4.0,
     participation=0.33,

@@ -29,6 +29,8 @@ class Signs:
     counts : (T,) array of int
         Rows of tasks.
     whitening : Whitening
+    score_kurtosis : float
+        Of fitted scores.
     binary : bool
     signal : float
     participation : float
@@ -45,6 +47,7 @@ class Signs:
     p: int
     counts: IntArray
     whitening: Whitening
+    score_kurtosis: float
     binary: bool
     signal: float
     participation: float
@@ -59,6 +62,21 @@ class Signs:
 def unequal_rows(whitening: Whitening) -> bool:
     """Whether rows differ in length by more than twice what Gaussian ones do."""
     return bool(whitening.spread > UNEQUAL * np.sqrt(2.0 / whitening.kept))
+
+
+def lengths(norms: FloatArray, whitening: Whitening, kurtosis: float) -> FloatArray | None:
+    r"""Squared lengths of rows that scores show; None where rows or scores differ no more than Gaussian ones.
+
+    Of elliptical rows :math:`|x|^2 / p` varies as the square of scores does: kurtosis is :math:`3 (1 + v^2)`, v the
+    coefficient of variation of :math:`r^2`. Rare categories make rows long without that; lengths are shrunken to v.
+    """
+    if not unequal_rows(whitening):
+        return None
+    seen = np.sqrt(max(kurtosis / 3.0 - 1.0, 0.0)) / whitening.spread
+    if seen * whitening.spread <= UNEQUAL * np.sqrt(2.0 / whitening.kept):
+        return None
+    found = norms[norms > 0.0]
+    return np.asarray(1.0 + min(seen, 1.0) * (found / found.mean() - 1.0))
 
 
 def warnings_of(signs: Signs) -> tuple[str, ...]:
@@ -89,7 +107,8 @@ def _features(signs: Signs) -> tuple[str, ...]:
     whitening, n = signs.whitening, int(signs.counts.sum())
     return (
         f"Rows differ in length more than Gaussian ones (coefficient of variation {whitening.spread:.2f}, Gaussian: "
-        f"{np.sqrt(2.0 / whitening.kept):.2f}); predictions are corrected for it."
+        f"{np.sqrt(2.0 / whitening.kept):.2f}); predictions are corrected for it as far as scores show it, whose "
+        f"kurtosis is {signs.score_kurtosis:.1f} (Gaussian: 3)."
         if unequal_rows(whitening)
         else "",
         f"Features are nearly dependent (condition number {whitening.condition:.0f}): coefficients along directions "

@@ -21,7 +21,7 @@ import numpy as np
 from kinfolk._typing import FloatArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory.alike import inequality
-from kinfolk.theory.doubts import Signs, imbalance, participation, unequal_rows, warnings_of
+from kinfolk.theory.doubts import Signs, imbalance, lengths, participation, warnings_of
 from kinfolk.theory.excess import error_pooled, errors_coupled, excess_alone, excess_of, pooled_parts
 from kinfolk.theory.gram import Exchangeable, Sums, TaskGram, em_of, exchangeable_start
 from kinfolk.theory.information import Teller
@@ -177,23 +177,25 @@ def estimate_problem(
     }
     best = _best(fits)
     rows, likelihood, theta, parts = best.rows, best.likelihood, best.theta, best.parts
-    plain = _exchangeable(rows, whitening, parts)
     left_out = leave_one_out(rows, likelihood, theta, intercepts=table.link == "linear")
+    kurtosis, seen = left_out.score_kurtosis, left_out.score_variance / parts[1]
+    plain = _exchangeable(rows, parts, lengths(rows.norms, whitening, kurtosis))
     corrections = _corrections(plain, left_out.promised)
     start = fits["whitened"].parts if "whitened" in fits else None
     found, unequal = _general(best, white, start, structure)
     if found is not None:
         plain = replace(plain, similarity=0.0, signal=1.0, gram=found.gram, noise=found.noise)
         left_out = _left_out(rows, found)
-    problem = _of_scores(plain, table.link)
+    problem = _of_scores(plain, table.link, seen)
     drawn = natural(likelihood.draws(theta, n_draws, np.random.default_rng(seed)).T)
     losses = _losses(table, left_out.residuals)
     noise, signal, similarity = _means(problem)
-    draws = _draws(drawn, table.link, plain.row_scales)
+    draws = _draws(drawn, table.link, plain.row_scales, seen)
     signs = Signs(
         p=whitening.kept,
         counts=table.counts,
         whitening=whitening,
+        score_kurtosis=kurtosis,
         binary=table.link != "linear",
         signal=signal,
         participation=participation((left_out.coef * rows.spread) @ rows.axes.T, whitening.kept),
@@ -259,15 +261,15 @@ def _best(fits: dict[str, _Fit]) -> _Fit:
     return features if 0.5 < features.parts[1] / found < 2.0 else white
 
 
-def _exchangeable(rows: Rows, whitening: Whitening, parts: Exchangeable) -> Problem:
+def _exchangeable(rows: Rows, parts: Exchangeable, row_norms: FloatArray | None) -> Problem:
     noise, signal, similarity = parts
     return Problem(
-        whitening.kept,
+        rows.X.shape[1],
         np.maximum(rows.counts - 1.0, 0.5),
         similarity=similarity,
         signal=signal,
         noise=noise,
-        row_norms=rows.norms[rows.norms > 0.0] if unequal_rows(whitening) else None,
+        row_norms=row_norms,
         spectrum=rows.spectrum,
     )
 
@@ -299,7 +301,7 @@ def _left_out(rows: Rows, found: TaskGram) -> LeftOut:
     coef, residuals = Sums(rows).left_out(found.gram, found.noise)
     back = np.empty_like(residuals)
     back[rows.order[0]] = residuals
-    return LeftOut(coef, back, np.full((3, len(coef)), np.nan), float("nan"))
+    return LeftOut(coef, back, np.full((3, len(coef)), np.nan), float("nan"), float("nan"))
 
 
 def _losses(table: Table, residuals: FloatArray) -> FloatArray:
@@ -323,14 +325,14 @@ def _corrections(plain: Problem, promised: FloatArray) -> FloatArray:
     return np.vstack((parts, np.full(plain.T, ratio)))
 
 
-def _of_scores(plain: Problem, link: Link) -> Problem:
-    """The problem of scores from that of a linear model of labels."""
+def _of_scores(plain: Problem, link: Link, seen: float) -> Problem:
+    """The problem of scores from that of a linear model of labels, whose scores have `seen` times the signal."""
     if link == "linear":
         return plain
     signal, noise = plain.strengths, plain.noise_variance
     if plain.gram is None:
         signal, noise = signal[:1], noise[:1]
-    strength = strength_of(link, signal / (signal + noise), plain.row_scales)
+    strength = strength_of(link, seen * signal / (seen * signal + noise), plain.row_scales)
     rest = np.zeros_like(strength) if link == "logistic" else 1.0 - strength
     if plain.gram is None:
         return replace(plain, link=link, noise=float(rest[0]), signal=float(strength[0]))
@@ -349,12 +351,12 @@ def _means(problem: Problem) -> Exchangeable:
     return float(problem.noise_variance.mean()), float(problem.strengths.mean()), similarity
 
 
-def _draws(parts: tuple[FloatArray, FloatArray, FloatArray], link: Link, scales: FloatArray) -> FloatArray:
+def _draws(parts: tuple[FloatArray, FloatArray, FloatArray], link: Link, scales: FloatArray, seen: float) -> FloatArray:
     """Noise, signal and similarity of scores, ``(m, 3)``."""
     noise, signal, similarity = parts
     if link == "linear":
         return np.column_stack(parts)
-    strength = strength_of(link, signal / (signal + noise), scales)
+    strength = strength_of(link, seen * signal / (seen * signal + noise), scales)
     rest = np.zeros_like(strength) if link == "logistic" else 1.0 - strength
     return np.column_stack((rest, strength, similarity))
 

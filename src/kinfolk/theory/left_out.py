@@ -35,12 +35,15 @@ class LeftOut:
         NaN for tasks of one row.
     score_variance : float
         Mean over rows of the posterior second moment of scores :math:`x^\top w`.
+    score_kurtosis : float
+        Fourth moment of fitted scores over the square of the second; 3 if they are Gaussian.
     """
 
     coef: FloatArray
     residuals: FloatArray
     promised: FloatArray
     score_variance: float
+    score_kurtosis: float
 
 
 def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray, *, intercepts: bool = True) -> LeftOut:
@@ -66,7 +69,8 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray, *, inte
     turned = common @ vectors  # (T, p), in the axes of each task
     coef = (vectors @ (M * (o * likelihood.pulls + turned))[:, :, None])[:, :, 0]
     order, bounds = rows.order
-    residuals, promised, second = np.empty(len(rows.y)), np.full((3, len(coef)), np.nan), 0.0
+    residuals, promised = np.empty(len(rows.y)), np.full((3, len(coef)), np.nan)
+    fitted, unknown = np.empty(len(rows.y)), 0.0
     alone = (o + q) / (1.0 + (o + q) * likelihood.values)
     shares = rows.counts / len(rows.y)
     shared = q + o * float(shares @ shares)
@@ -79,7 +83,7 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray, *, inte
         through = (axes * M[t]) @ vectors[t].T
         leverage = o * (axes**2 @ M[t]) + ((through @ covariance) * through).sum(axis=1)
         scores = X @ coef[t]
-        second += float((scores**2 + np.exp(theta[0]) * leverage).sum())
+        fitted[here], unknown = scores, unknown + float(np.exp(theta[0]) * leverage.sum())
         if len(here) == 1:
             residuals[here] = np.nan
             continue
@@ -87,4 +91,6 @@ def leave_one_out(rows: Rows, likelihood: Likelihood, theta: FloatArray, *, inte
         leverages = np.stack((axes**2 @ alone[t], leverage, ((X @ pooled) * X).sum(axis=1)))
         residuals[here] = (rows.y[here] - scores) / (1.0 - own - leverage)
         promised[:, t] = (1.0 / (1.0 - intercepts * own - leverages)).mean(axis=1) - 1.0
-    return LeftOut(coef, residuals, promised, second / rows.freedom)
+    power = float((fitted**2).sum())
+    kurtosis = len(fitted) * float((fitted**4).sum()) / max(power, 1e-300) ** 2
+    return LeftOut(coef, residuals, promised, (power + unknown) / rows.freedom, kurtosis)
