@@ -203,3 +203,26 @@ def test_errors_of_tasks_in_which_features_are_constant():
         )
     assert_allclose(told, np.mean(errors), rtol=0.05)
     assert limit * (n + 1) / n > 1.1 * np.mean(errors)
+
+
+@pytest.mark.parametrize("kind", ["elliptical", "categories"])
+def test_lengths_of_rows_count_as_far_as_scores_show_them(kind):
+    """Elliptical rows keep most of their spread; rare categories make rows as long, but scores stay Gaussian."""
+    generator = np.random.default_rng(4)
+    task = np.repeat(np.arange(20), 100)
+    X = generator.normal(size=(2000, 24))
+    if kind == "elliptical":
+        X *= np.sqrt(generator.choice([0.2, 1.0, 3.0], size=(2000, 1), p=[0.5, 0.3, 0.2]))
+    else:
+        X[:, :8] = generator.random((2000, 8)) < 0.02
+    W = generator.normal(size=24) + 0.5 * generator.normal(size=(20, 24))
+    y = (X * W[task]).sum(axis=1)
+    estimate = estimate_problem(X, y + 0.5 * y.std() * generator.normal(size=2000), task)
+    assert estimate.whitening.spread > 2 * np.sqrt(2 / 24)
+    norms = estimate.problem.row_norms
+    if kind == "categories":
+        assert norms is None or norms.std() < 0.7 * estimate.whitening.spread
+    else:
+        assert norms.mean() == pytest.approx(1.0)
+        assert norms.std() == pytest.approx(estimate.whitening.spread, rel=0.35)
+    assert any("kurtosis" in line for line in estimate.warnings)

@@ -26,11 +26,13 @@ def inequality(rows: Rows, start: Exchangeable | None = None) -> float:
     Parameters
     ----------
     rows : Rows
-        Whitened, of at least three tasks.
+        Whitened. Tasks of one or two rows are not looked at; of fewer than three others nothing is said (NaN).
     start : (noise, signal, similarity), optional
         Estimates from these rows, if they are known.
     """
     tasks = Sums(rows)
+    if int((tasks.m > 1.0).sum()) < 3:
+        return float("nan")
     gram, noise = exchangeable_start(rows, start)
     _, rest, factor = tasks.unknown(gram, noise)
     W = tasks.fit(gram, noise)

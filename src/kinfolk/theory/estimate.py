@@ -3,13 +3,15 @@ r"""Noise, signal and similarity from rows: what a prediction needs to know of a
 Features are centred within tasks and whitened (`kinfolk.theory.whitening`); then the likelihood of tasks that are
 equally alike has three parameters (`kinfolk.theory.likelihood`). Labels of two classes are -1 and +1, and what the
 linear model finds of them is carried back: the best linear prediction of a label has the coefficients :math:`c \xi_t`,
-so that similarities are those of the scores, and the share of the variance of labels that it explains is
+so that similarities are those of the scores, and the share of the variance of labels that it explains (by the
+posterior second moment of its scores) is
 
 .. math:: c(\tau)^2 \tau^2, \qquad c = \frac{E[y s]}{\tau^2} = E_r[r^2 c_0(r^2 \tau^2)] ,
 
 from which :math:`\tau` is read; :math:`c_0` the slope for rows of length one, averaged over those of the table.
 
-Where pairs of tasks are alike to different degrees their whole Gram matrix is estimated (`kinfolk.theory.gram`).
+Where pairs of tasks are alike to different degrees (`kinfolk.theory.alike`) their whole Gram matrix is estimated
+(`kinfolk.theory.gram`).
 """
 
 from dataclasses import dataclass, replace
@@ -46,7 +48,8 @@ class Estimate:
     Attributes
     ----------
     problem : Problem
-        With one number of rows a task and the row norms of the whitened features where these are unequal.
+        With one number of rows a task, the row norms of the whitened features where these are unequal as far as scores
+        show it, and the spectrum of the features if coefficients have one variance in their units.
     noise, signal, similarity : float
         D and tau^2, in units of y squared for measured values, and rho. Logistic labels have no noise; sign labels
         ``noise + signal = 1``.
@@ -72,7 +75,7 @@ class Estimate:
         In which coefficients have one variance; of features with standard deviation one `problem` has a spectrum.
     inequality : float
         By how many standard deviations pairs or levels of tasks differ more than those of equally alike tasks do; NaN
-        where it was not looked at (fewer than three tasks, or no more features than tasks).
+        where it was not looked at (fewer than three tasks of three rows, or no more features than tasks).
     similarity_se : (T, T) array or None
         Standard errors of the similarities of pairs, before these are shrunken; None for equally alike tasks.
     corrections : (3, T) array

@@ -29,7 +29,7 @@ _LENGTHS = 3  # groups of rows, where the ridge of the logistic loss is searched
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """Predicted errors of new rows, as means over the rows at hand; NaN where they could not be computed.
+    """Predicted errors of new rows, intercepts estimated, as means over the rows at hand; NaN where not solved.
 
     Attributes
     ----------
