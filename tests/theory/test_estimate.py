@@ -18,7 +18,7 @@ from kinfolk.theory import (
     rows_for,
     tasks_for,
 )
-from kinfolk.theory.outlook import excess_alone, excess_coupled
+from kinfolk.theory.excess import smallest_errors
 
 
 def rows_of(generator, *, n_tasks=30, n_rows=40, p=25, noise=0.5, signal=1.0, similarity=0.6, root=None):
@@ -44,14 +44,18 @@ def test_estimates_are_right_on_average_and_their_intervals_hold_the_truth():
     assert (held >= 15).all()
 
 
-def test_units_levels_and_mixing_of_features_change_nothing():
+def test_units_and_levels_change_nothing_and_mixing_of_features_nothing_in_whitened_units():
     generator = np.random.default_rng(0)
     X, y, task, _ = rows_of(generator)
-    root = np.linalg.qr(generator.normal(size=(25, 25)))[0] * np.geomspace(0.1, 10.0, 25)
-    here = estimate_problem(X, y, task)
-    there = estimate_problem(X @ root + 7.0, 10.0 * y + 100.0 * task, task)
-    assert_allclose([there.noise, there.signal], [100.0 * here.noise, 100.0 * here.signal], rtol=1e-3)
-    assert_allclose(there.similarity, here.similarity, rtol=1e-3)
+    scales = np.geomspace(0.1, 10.0, 25)
+    mixing = np.linalg.qr(generator.normal(size=(25, 25)))[0] * scales
+    for units, root in (("auto", np.diag(scales)), ("features", np.diag(scales)), ("whitened", mixing)):
+        here = estimate_problem(X, y, task, units=units)
+        there = estimate_problem(X @ root + 7.0, 10.0 * y + 100.0 * task, task, units=units)
+        assert there.units == here.units
+        assert_allclose([there.noise, there.signal], [100.0 * here.noise, 100.0 * here.signal], rtol=1e-3)
+        assert_allclose(there.similarity, here.similarity, rtol=1e-3)
+        assert_allclose(outlook(there).coupled, 100.0 * outlook(here).coupled, rtol=1e-3)
 
 
 def test_unrelated_tasks_have_no_similarity_and_equal_ones_have_all():
@@ -63,9 +67,11 @@ def test_unrelated_tasks_have_no_similarity_and_equal_ones_have_all():
 def test_errors_of_unequal_tasks_are_those_of_the_best_coupling():
     n = np.array([5.0, 20.0, 60.0, 200.0])
     problem = Problem(40, n, similarity=0.7, signal=1.3, noise=0.4)
-    assert_allclose(0.4 + excess_coupled(n / 40, 0.4, 1.3, 0.7), optimal_coupling(problem).risk.test, rtol=1e-7)
-    alone = [optimal_coupling(Problem(40, rows, signal=1.3, noise=0.4)).risk.test[0] for rows in n]
-    assert_allclose(0.4 + excess_alone(n / 40, 0.4, 1.3), alone, rtol=1e-9)
+    alone, _, coupled = smallest_errors(problem)
+    assert_allclose(coupled, optimal_coupling(problem).risk.test, rtol=1e-7)
+    assert_allclose(
+        alone, [optimal_coupling(Problem(40, rows, signal=1.3, noise=0.4)).risk.test[0] for rows in n], rtol=1e-7
+    )
 
 
 def test_what_is_predicted_is_what_ridge_fits_reach():

@@ -11,12 +11,15 @@ from kinfolk.theory.critical import Critical, critical_similarity, harmless_coup
 from kinfolk.theory.curves import Curve, Peak, learning_curve
 from kinfolk.theory.equivalence import EquivalentTask, equivalent_single_task
 from kinfolk.theory.estimate import Estimate, estimate_problem
+from kinfolk.theory.gram import TaskGram, eb_auto, em_multitask
 from kinfolk.theory.matrix import random_matrix_risk
+from kinfolk.theory.moments import Moments, estimate_moments
 from kinfolk.theory.outlook import Outlook, floor_of_tasks, outlook, rows_for, tasks_for
 from kinfolk.theory.outlook_curves import Descent, OutlookCurve, descent, outlook_curve
 from kinfolk.theory.planning import Plan, plan
 from kinfolk.theory.problem import Problem
 from kinfolk.theory.risk import Risk, predict_risk
+from kinfolk.theory.whitening import Whitening
 
 __all__ = [
     "Critical",
@@ -24,6 +27,7 @@ __all__ = [
     "Descent",
     "EquivalentTask",
     "Estimate",
+    "Moments",
     "OptimalCoupling",
     "Outlook",
     "OutlookCurve",
@@ -31,9 +35,14 @@ __all__ = [
     "Plan",
     "Problem",
     "Risk",
+    "TaskGram",
+    "Whitening",
     "critical_similarity",
     "descent",
+    "eb_auto",
+    "em_multitask",
     "equivalent_single_task",
+    "estimate_moments",
     "estimate_problem",
     "exchangeable_coupling",
     "floor_of_tasks",

@@ -1,32 +1,35 @@
-r"""What sharing will bring to tasks of different sizes: each alone, all pooled, coupled at its best.
+"""What sharing will bring to tasks of different sizes: each alone, all pooled, coupled at its best.
 
-With the best penalty the excess error of task t, for exchangeable tasks of :math:`\alpha_t = n_t / p` rows a feature,
-is
-
-.. math:: \varepsilon_t = [ ( G^{-1} + \operatorname{diag} (\alpha_s / (D + \varepsilon_s)) )^{-1} ]_{tt}, \qquad
-          G = \tau^2 [(1 - \rho) I + \rho 1 1^\top],
-
-a fixed point that costs O(T) a step, since G and its inverse are diagonal beside a constant. For a task alone G is
-:math:`\tau^2`. All pooled: the deviations of tasks act as noise, for as many rows as there are in all.
+Errors are those of the best penalty of each (`kinfolk.theory.excess`), their excess over the noise corrected by what
+the rows at hand promise (`kinfolk.theory.left_out`), intercepts included.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import brentq
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.exceptions import InputError
+from kinfolk.theory.coupling import best_ridge
 from kinfolk.theory.estimate import Estimate
+from kinfolk.theory.excess import error_pooled, errors_coupled, excess_alone, excess_coupled, smallest_errors
+from kinfolk.theory.information import Teller
+from kinfolk.theory.problem import Problem, equal_mass
+from kinfolk.theory.risk import predict_risk
 
-_TURNS = 2000
-_SETTLED = 1e-9
 _MOST = 1e5  # rows or tasks, as multiples of those at hand, that are looked at
+_SIZES = 12  # groups of tasks of about the same number of rows, in intervals
+_UNLIKE, _NAMED = 0.25, 5  # share of the median similarity, names in a verdict
+_UNSOLVED = "No prediction: the equations could not be solved."
+_LENGTHS = 3  # groups of rows, where the ridge of the logistic loss is searched
 
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """Predicted squared errors of new rows, in units of y squared, as means over the rows at hand.
+    """Predicted errors of new rows, intercepts estimated, as means over the rows at hand; NaN where not solved.
 
     Attributes
     ----------
@@ -39,9 +42,20 @@ class Outlook:
     per_task : (T,) array
         Predicted gain of each task, in the order of its label.
     lam, c : float
-        The best penalty, ``noise / signal`` and the similarity.
+        The best penalty: ``noise / signal`` and the similarity for the squared loss; for two classes the ridge of the
+        logistic loss, of a task of mean size.
     verdict : str
         In words.
+    metric : {"squared error", "error rate"}
+        What errors are: in units of y squared, or the share of new rows whose class is not found.
+    floor : float
+        Error of the true coefficients.
+    converged : bool
+        Whether all equations were solved.
+    alikeness : (T,) array
+        Mean similarity of every task with the others.
+    outliers : (T,) array of bool
+        Tasks whose mean similarity is less than a quarter of the median of all; none where tasks are equally alike.
     """
 
     alone: float
@@ -53,6 +67,11 @@ class Outlook:
     lam: float
     c: float
     verdict: str
+    metric: Literal["squared error", "error rate"]
+    floor: float
+    converged: bool
+    alikeness: FloatArray
+    outliers: BoolArray
 
 
 def outlook(estimate: Estimate) -> Outlook:
@@ -67,67 +86,110 @@ def outlook(estimate: Estimate) -> Outlook:
     >>> X = generator.normal(size=(600, 30))
     >>> y = (X * W[task]).sum(axis=1) + 0.5 * generator.normal(size=600)
     >>> found = outlook(estimate_problem(X, y, task))
-    >>> bool(0.1 < found.gain < 0.6), found.verdict.split(":")[0]
-    (True, 'Couple the tasks')
+    >>> bool(0.1 < found.gain < 0.6), found.verdict.split(":")[0], found.metric
+    (True, 'Couple the tasks', 'squared error')
     """
-    alpha = estimate.problem.alpha
-    point = np.array([estimate.noise, estimate.signal, estimate.similarity])
-    alone, coupled = excess_alone(alpha, *point), excess_coupled(alpha, *point)
-    means = _means(alpha, *point)
-    drawn = np.array([_means(alpha, *draw) for draw in estimate.draws])
+    problem = estimate.problem
+    alone, pooled, coupled = smallest_errors(problem, estimate.corrections)
+    weights = problem.alpha / problem.alpha.sum()
+    means = float(weights @ alone), pooled, float(weights @ coupled)
+    gain = 1.0 - means[2] / means[0]
+    drawn = _drawn(estimate)
+    if problem.gram is not None:  # errors differ by factors from those of equally alike tasks
+        drawn = drawn[:, :3] * (np.array(means) / np.median(drawn[:, :3], axis=0))
+        drawn = np.column_stack((drawn, 1.0 - drawn[:, 2] / drawn[:, 0]))
+    alikeness, outliers = _alikeness(problem)
     intervals = np.percentile(drawn, [5.0, 95.0], axis=0)
-    per_task = 1.0 - (estimate.noise + coupled) / (estimate.noise + alone)
-    verdict = _verdict(means, intervals)
-    lam = estimate.noise / estimate.signal
-    return Outlook(*means, intervals, per_task, lam, estimate.similarity, verdict)
+    converged = bool(np.isfinite([*means]).all() and np.isfinite(drawn).all())
+    return Outlook(
+        *means,
+        gain,
+        intervals,
+        1.0 - coupled / alone,
+        _ridge(estimate) if problem.link != "linear" else estimate.noise / estimate.signal,
+        estimate.similarity,
+        _verdict(*means, intervals) + _unlike(estimate, alikeness, outliers) if converged else _UNSOLVED,
+        _metric(problem),
+        _floor(problem),
+        converged,
+        alikeness,
+        outliers,
+    )
 
 
-def _means(alpha: FloatArray, noise: float, signal: float, similarity: float) -> tuple[float, float, float, float]:
-    alone = noise + float(np.average(excess_alone(alpha, noise, signal, similarity), weights=alpha))
-    coupled = noise + float(np.average(excess_coupled(alpha, noise, signal, similarity), weights=alpha))
-    return alone, error_pooled(alpha, noise, signal, similarity), coupled, 1.0 - coupled / alone
+def _metric(problem: Problem) -> Literal["squared error", "error rate"]:
+    return "squared error" if problem.link == "linear" else "error rate"
 
 
-def excess_alone(alpha: FloatArray, noise: float, signal: float, similarity: float = 0.0) -> FloatArray:
-    """Excess error of each task fitted alone; the positive root of a quadratic equation."""
-    b = noise + (alpha - 1.0) * signal
-    root: FloatArray = 0.5 * (np.sqrt(b * b + 4.0 * noise * signal) - b)
-    return root
+def _floor(problem: Problem) -> float:
+    """Mean error of the true coefficients."""
+    perfect = Teller(problem).error(problem.noise_variance, np.zeros(problem.T), problem.strengths)
+    return float(np.average(perfect, weights=problem.alpha))
 
 
-def error_pooled(alpha: FloatArray, noise: float, signal: float, similarity: float) -> float:
-    """Error of one model for all tasks."""
-    heard = noise + (1.0 - similarity) * signal
-    shared = max(similarity * signal, 1e-300)
-    return heard + float(excess_alone(np.array(alpha.sum()), heard, shared))
+def _drawn(estimate: Estimate) -> FloatArray:
+    """Mean errors alone, pooled and coupled and the gain, for every draw ``(m, 4)``; tasks in groups of one size."""
+    problem, (noise, signal, similarity) = estimate.problem, estimate.draws.T
+    teller = Teller(problem)
+    alpha, count, factors = _sizes(problem.alpha, estimate.corrections)
+    weights = alpha * count / (alpha @ count)
+    concentration = float((problem.alpha**2).sum() / problem.alpha.sum() ** 2)
+    shared = np.maximum(signal * (similarity + (1.0 - similarity) * concentration), 1e-300)
+    noises, totals = (np.broadcast_to(value[:, None], (len(value), len(alpha))) for value in (noise, signal))
+    rows = alpha * problem.n_features
+    alone = teller.error(noises, factors[0] * excess_alone(teller, alpha, noises, totals), totals, rows) @ weights
+    rest = excess_coupled(teller, alpha, count, noise, signal, similarity)
+    coupled = teller.error(noises, factors[1] * rest, totals, rows) @ weights
+    parts = np.full(len(noise), problem.alpha.sum()), noise, shared, np.maximum(signal - shared, 0.0)
+    mean_rows = np.full(len(noise), problem.alpha.mean() * problem.n_features)
+    pooled = error_pooled(teller, *parts, float(estimate.corrections[2, 0]), mean_rows)
+    return np.column_stack((alone, pooled, coupled, 1.0 - coupled / alone))
 
 
-def excess_coupled(
-    alpha: FloatArray, noise: float, signal: float, similarity: float, copies: float = 1.0
-) -> FloatArray:
-    """Excess error of each task at the best coupling, where there are ``copies`` times as many tasks of every size.
-
-    Raises
-    ------
-    ArithmeticError
-        The fixed point was not reached.
-    """
-    own = max((1.0 - similarity) * signal, 1e-12 * signal)
-    shared = similarity * signal
-    c = shared / (own * (own + copies * len(alpha) * shared))
-    excess, moved = excess_alone(alpha, noise, signal), np.inf
-    for _ in range(_TURNS):
-        m = 1.0 / (1.0 / own + alpha / (noise + excess))
-        after = m + c * m * m / (1.0 - c * copies * float(m.sum()))
-        moved = float(np.abs(after - excess).max())
-        excess = after
-        if moved <= _SETTLED * signal:
-            return excess
-    raise ArithmeticError(f"The predicted error of coupled tasks did not settle (last change {moved:.2g}).")
+def _sizes(alpha: FloatArray, corrections: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean sizes, numbers and mean corrections of at most twelve groups of tasks, neighbours in size."""
+    parts = [part for part in np.array_split(np.argsort(alpha, kind="stable"), _SIZES) if len(part)]
+    sizes = np.array([alpha[part].mean() for part in parts])
+    factors = np.stack([np.average(corrections[:, part], axis=1, weights=alpha[part]) for part in parts], axis=1)
+    return sizes, np.array([float(len(part)) for part in parts]), factors
 
 
-def _verdict(means: tuple[float, float, float, float], intervals: FloatArray) -> str:
-    alone, pooled, _, gain = means
+def _alikeness(problem: Problem) -> tuple[FloatArray, BoolArray]:
+    """Mean similarity of every task with the others, and which ones are unlike them."""
+    if problem.gram is None:
+        return np.full(problem.T, problem.similarity), np.zeros(problem.T, dtype=bool)
+    size = np.sqrt(problem.strengths)
+    mean = ((problem.inner_products / np.outer(size, size)).sum(axis=1) - 1.0) / (problem.T - 1.0)
+    return mean, mean < _UNLIKE * max(float(np.median(mean)), 0.0)
+
+
+def _unlike(estimate: Estimate, alikeness: FloatArray, outliers: BoolArray) -> str:
+    """Names of outliers, the least alike first."""
+    worst = [index for index in np.argsort(alikeness) if outliers[index]]
+    if not worst:
+        return ""
+    named = ", ".join(f"{estimate.tasks[index]} ({alikeness[index]:.2f})" for index in worst[:_NAMED])
+    more = f" and {len(worst) - _NAMED} more" if len(worst) > _NAMED else ""
+    return f" Unlike the others, by their mean similarity: {named}{more}."
+
+
+def _ridge(estimate: Estimate) -> float:
+    """Best ridge of the logistic loss for equally alike tasks of mean size."""
+    problem, c = estimate.problem, min(max(estimate.similarity, 0.0), 1.0)
+    typical = replace(
+        problem,
+        n_samples=float(problem.alpha.mean() * problem.n_features),
+        gram=None,
+        similarity=c,
+        signal=estimate.signal,
+        noise=estimate.noise,
+        row_norms=None if problem.row_norms is None else equal_mass(problem.row_norms, _LENGTHS),
+    )
+    return best_ridge(lambda lam: float(predict_risk(typical, "logistic", lam=lam, c=c).test[0]))
+
+
+def _verdict(alone: float, pooled: float, coupled: float, intervals: FloatArray) -> str:
+    gain = 1.0 - coupled / alone
     if gain < 0.01:
         return (
             f"Independent fits are enough: coupling is predicted to save {max(gain, 0.0):.1%}; a task's own rows say "
@@ -140,47 +202,68 @@ def _verdict(means: tuple[float, float, float, float], intervals: FloatArray) ->
 
 
 def rows_for(estimate: Estimate, target: float) -> float:
-    """Factor by which the rows of every task are to grow for this mean error; infinite below the noise.
+    """Factor by which the rows of every task are to grow for this mean error, coupled; infinite below the floor.
 
     Raises
     ------
     InputError
         ``target`` is not larger than zero.
     """
-    return _factor(estimate, target, rows=True)
+    problem = estimate.problem
+    alpha = problem.alpha
+
+    def error(factor: float) -> float:
+        more = replace(problem, n_samples=factor * np.asarray(problem.n_samples))
+        return float(np.average(errors_coupled(more, estimate.corrections[1]), weights=alpha))
+
+    return _factor(error, target, _floor(problem))
 
 
 def tasks_for(estimate: Estimate, target: float) -> float:
-    """Factor by which the number of tasks (of the same sizes) is to grow; infinite below what any number leaves."""
-    return _factor(estimate, target, rows=False)
+    """Factor by which the number of tasks (of the same sizes) is to grow; infinite below what any number leaves.
+
+    Tasks are taken as equally alike; of a Gram matrix the mean similarity counts.
+    """
+    teller, alpha = Teller(estimate.problem), estimate.problem.alpha
+    similarity = min(max(estimate.similarity, 0.0), 1.0)
+    point = [np.array([value]) for value in (estimate.noise, estimate.signal, similarity)]
+    noise, total = np.full(len(alpha), estimate.noise), np.full(len(alpha), estimate.signal)
+    rows = alpha * estimate.problem.n_features
+
+    def error(factor: float) -> float:
+        rest = excess_coupled(teller, alpha, np.full(len(alpha), factor), *point)[0]
+        return float(np.average(teller.error(noise, estimate.corrections[1] * rest, total, rows), weights=alpha))
+
+    return _factor(error, target, floor_of_tasks(estimate))
 
 
 def floor_of_tasks(estimate: Estimate) -> float:
     """Mean error with any number of such tasks: what they share is known, what is a task's own is not."""
-    alpha, own = estimate.problem.alpha, (1.0 - estimate.similarity) * estimate.signal
-    left = excess_alone(alpha, estimate.noise, max(own, 1e-300))
-    return estimate.noise + float(np.average(left, weights=alpha))
+    teller, alpha = Teller(estimate.problem), estimate.problem.alpha
+    noise, total = np.full(len(alpha), estimate.noise), np.full(len(alpha), estimate.signal)
+    own = np.maximum(1.0 - estimate.similarity, 1e-12) * total
+    rest = excess_alone(teller, alpha, noise, total, own)
+    rows = alpha * estimate.problem.n_features
+    errors = teller.error(noise, estimate.corrections[1] * rest, total, rows)
+    return float(np.average(errors, weights=alpha))
 
 
-def _factor(estimate: Estimate, target: float, *, rows: bool) -> float:
+def _factor(error: Callable[[float], float], target: float, floor: float) -> float:
+    """Factor at which the falling error meets the target."""
     if not 0.0 < target < np.inf:
-        raise InputError(
-            f"The wanted error has to be larger than zero, in units of the target squared; got {target!r}."
-        )
-    point = (estimate.noise, estimate.signal, estimate.similarity)
-    alpha = estimate.problem.alpha
-    if target <= (estimate.noise if rows else floor_of_tasks(estimate)):
+        raise InputError(f"The wanted error has to be larger than zero, in units of the target; got {target!r}.")
+    if target <= floor:
         return float("inf")
 
     def missing(log_factor: float) -> float:
-        factor = float(np.exp(log_factor))
-        if rows:
-            return _means(factor * alpha, *point)[2] - target
-        return estimate.noise + float(np.average(excess_coupled(alpha, *point, copies=factor), weights=alpha)) - target
+        return error(float(np.exp(log_factor))) - target
 
     low, high = np.log(1e-3), np.log(_MOST)
-    if missing(low) <= 0.0:
+    ends = missing(low), missing(high)
+    if np.isnan(ends).any():
+        return float("nan")
+    if ends[0] <= 0.0:
         return float(np.exp(low))
-    if missing(high) > 0.0:
+    if ends[1] > 0.0:
         return float("inf")
     return float(np.exp(brentq(missing, low, high, xtol=1e-8)))
