@@ -14,7 +14,7 @@ from kinfolk.linear.outcome import regression_posterior
 from kinfolk.linear.proximal import proximal
 from kinfolk.linear.rows import Rows
 from kinfolk.linear.strengths import CommonMean
-from kinfolk.linear.tuning import Problem, reference
+from kinfolk.linear.tuning import Problem, evidence
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
 from kinfolk.tasks import TaskData
@@ -144,9 +144,9 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
         """Turning point of Huber's loss, in standardised units."""
         if self.delta is not None:
             return float(self.delta) / data.scaling.y_scale
-        lam, c, _ = reference(data)
+        line, ridge, _ = evidence(data)
         squared = Problem(data, Loss("squared"), None, 1, 1.0)
-        residual = squared.solve(CommonMean.of(lam, c, data.n_features)).dual
+        residual = squared.solve(CommonMean(line.own, ridge)).dual
         return max(_HUBER * robust_scale(residual, squared.rows.weights), 1e-6)
 
     def _condition(self, data: TaskData) -> Posterior:

@@ -47,7 +47,7 @@ def minimum(
 
 def quadratic(rows: Rows, y: FloatArray, strengths: Strengths) -> Solution:
     """Squared loss with free intercepts, in closed form."""
-    system = strengths.system(rows.gram(rows.weights))
+    system = strengths.system(rows.own_gram)
     level = rows.means(y)
     centred = y - level[rows.codes]
     state = system.solve(rows.pull(rows.weights * centred))
