@@ -6,14 +6,14 @@ r"""Any coupling between the tasks, by EM: which tasks resemble which, and which
 with w the posterior means of the coefficients of feature j in all tasks, R their posterior covariance in units of the
 noise, and :math:`\sigma^2` that of restricted maximum likelihood. Of the way to its maximum EM goes the share
 :math:`r_t r_s` in a turn, r being how much of a task's variance its rows tell, :math:`1 - R_{tt} / k_{tt}`; steps are
-stretched by its inverse. The first turn, from a common mean, needs no more than the fit at hand: it says whether pairs of
-tasks differ at all. The end is shrunken towards a common mean, as far as its differences are those of chance.
+stretched by its inverse. The first turn, from a common mean, needs no more than the fit at hand: it says whether pairs
+of tasks differ at all. The end is shrunken towards a common mean, as far as its differences are those of chance.
 """
 
 import numpy as np
 from scipy.stats import chi2
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.linear.minimum import quadratic
 from kinfolk.linear.rows import Rows
 from kinfolk.linear.solution import Solution
@@ -85,9 +85,10 @@ def pairs_differ(k: FloatArray, told: FloatArray, d: int) -> bool:
     return bool(chi2.sf(float((differences**2 / variances).sum()), len(variances) - 1) < _LEVEL)
 
 
-def _correlations(k: FloatArray, told: FloatArray, d: int) -> tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]:
+def _correlations(k: FloatArray, told: FloatArray, d: int) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Correlations (T, T), sampling variances of those of pairs, and the pairs' places (T, T)."""
     level = np.diagonal(k)
-    pairs = np.triu_indices(len(k), 1)
+    pairs: BoolArray = np.triu(np.ones(k.shape, dtype=bool), 1)
     return k / np.sqrt(np.outer(level, level)), (1.0 / (d * np.outer(told, told)))[pairs], pairs
 
 

@@ -5,11 +5,11 @@ With centred moments :math:`G_t, g_t` of each task and :math:`E_t = (I + o G_t)^
 .. math:: h_t = E_t g_t, \quad H_t = E_t G_t, \quad \sum_t H_t = U \operatorname{diag}(a) U^\top, \quad
           \hat h = U^\top \sum_t h_t .
 
-Given q, the mean is :math:`m = U (q \hat h / (1 + q a))`, the tasks are :math:`w_t = o h_t + E_t m`, and with f the rows
-less the tasks
+Given q, the mean is :math:`m = U (q \hat h / (1 + q a))`, the tasks are :math:`w_t = o h_t + E_t m`, and with f the
+rows less the tasks
 
-.. math:: -2 \log L = f \log \Big( \sum_t (y_t^\top y_t - o\, g_t^\top h_t) - \sum_j \frac{q \hat h_j^2}{1 + q a_j} \Big)
-          + \sum_t \log\det(I + o G_t) + \sum_j \log(1 + q a_j),
+.. math:: -2 \log L = f \log \Big( \sum_t (y_t^\top y_t - o\, g_t^\top h_t)
+          - \sum_j \frac{q \hat h_j^2}{1 + q a_j} \Big) + \sum_t \log\det(I + o G_t) + \sum_j \log(1 + q a_j),
 
 up to a constant; variances are in units of the noise, intercepts are free. Leave-one-out predictions need the leverages
 :math:`o\, x^\top E_t x + \sum_j (U^\top E_t x)_j^2\, q / (1 + q a_j)`.
@@ -93,7 +93,8 @@ class MeanLine:
     def quadratic(self, ridge: FloatArray | float) -> FloatArray:
         """The sum in the logarithm, which is f times the noise variance."""
         explained = self._shares(ridge) @ self.turned**2
-        return np.maximum(self.rest - explained, 1e-12 * self.moments.total + 1e-300)
+        left: FloatArray = np.maximum(self.rest - explained, 1e-12 * self.moments.total + 1e-300)
+        return left
 
     def criterion(self, ridge: FloatArray | float) -> FloatArray:
         """``-2 log L``."""
@@ -150,7 +151,8 @@ class MeanLine:
         weights = rows.weights[:, None] * judged
         total = weights.sum(axis=0)
         summed = (weights * residual**2).sum(axis=0)
-        return np.divide(summed, total, out=np.full(len(ridges), np.inf), where=total > 0)
+        mean: FloatArray = np.divide(summed, total, out=np.full(len(ridges), np.inf), where=total > 0)
+        return mean
 
 
 def largest_evidence(moments: CommonMoments) -> tuple[MeanLine, float, int]:

@@ -73,11 +73,11 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
     :math:`\tfrac{\lambda_1}T \sum_t \|v_t\|^2 + \lambda_2 \|w_0\|^2` beside a sum of losses without the factor one
     half is :math:`\lambda / (1 - c) = 2 \lambda_1 / (p T)`, :math:`\lambda / c = 2 \lambda_2 / p`.
 
-    How strengths are chosen (`kinfolk.linear.tuning`): for the squared loss (lam, c) of largest marginal likelihood,
-    those of `PartialPoolingRegressor` with ``covariance="scalar"``, unless others have a leave-one-out error that is
-    lower by more than one standard error. `PartialPoolingRegressor` is the evidence version of this estimator: it also
-    shrinks the intercepts, and may give features variances of their own. For other losses c is that of the squared
-    loss, and lam has the smallest leave-one-out error (five folds for the absolute loss).
+    How strengths are chosen (`kinfolk.linear.tuning`): for the squared loss (lam, c) of largest marginal likelihood
+    with free intercepts, unless others have a leave-one-out error that is lower by more than one standard error. That
+    takes about a dozen factorisations (``n_iter_``). `PartialPoolingRegressor` is the evidence version of this
+    estimator: it also shrinks the intercepts, and may give features variances of their own. For other losses c is that
+    of the squared loss, and lam has the smallest leave-one-out error (five folds for the absolute loss).
 
     Uncertainties are those of `kinfolk.linear.outcome`. For other couplings they are exact up to 1,600 coefficients;
     beyond, each task's is that of the task alone with the ridge that stands for the others.

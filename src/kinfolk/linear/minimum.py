@@ -2,6 +2,7 @@
 
 from kinfolk._typing import FloatArray
 from kinfolk.linear.losses import Loss
+from kinfolk.linear.multipliers import hinge
 from kinfolk.linear.newton import newton
 from kinfolk.linear.proximal import proximal
 from kinfolk.linear.rows import Rows
@@ -42,6 +43,9 @@ def minimum(
         assert spread is not None
         at = None if start is None else start.z
         return newton(rows, y, strengths, spread, max_iter=max_iter, tol=tol, start=at)
+    if loss.name == "hinge":
+        assert spread is not None
+        return hinge(rows, y, strengths, spread, max_iter=max_iter, tol=tol, start=start)
     return proximal(rows, y, loss, strengths, spread, max_iter=max_iter, tol=tol, start=start)
 
 

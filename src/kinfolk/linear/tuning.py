@@ -1,11 +1,14 @@
 r"""Strengths without cross-validation: a reference by evidence, and challengers that leave-one-out errors must prefer.
 
-Squared loss: the reference has the (lam, c) of largest marginal likelihood, where EM
+Squared loss: the reference has the (o, q) of largest marginal likelihood, where EM
 (:math:`G \leftarrow W^\top W + R`) of an exchangeable G ends; freely minimised leave-one-out errors overfit, and
 evidence alone errs where the model is wrong, so that a challenger is taken only if its paired leave-one-out gain is
-more than one standard error. Challengers are other (lam, c), and, where there are at least three tasks, three
+more than one standard error. Challengers are other (o, q), and, where there are at least three tasks, three
 times as many features and at most 1,600 coefficients, a coupling of any form by EM (`kinfolk.linear.coupling_em`; two
-standard errors). Other losses: c is that of the squared loss on the same targets (moving it costs at most 0.2% of the
+standard errors). A factorisation of all tasks tells the evidence and the leave-one-out errors of all q at one o
+(`kinfolk.linear.mean_line`), so that ten to fifteen do; each counts as a fit, as does each solution.
+
+Other losses: c is that of the squared loss on the same targets (moving it costs at most 0.2% of the
 risk), lam has the smallest leave-one-out loss, or that of
 five folds for the absolute and the hinge loss.
 """
