@@ -28,6 +28,7 @@ from kinfolk.linear.rows import Rows
 _WEAKEST, _STRONGEST, _POINTS = -3.0, 6.0, 91  # log10 of q times the largest a
 _MOST, _SETTLED, _LEAST = 8, 0.02, 0.002
 _START = (0.05, 0.95)
+_LEAST_NOISE = 0.2  # share of the variance that is noise at least, where a climb starts
 
 
 class CommonMoments:
@@ -43,7 +44,7 @@ class CommonMoments:
         self.counts = np.maximum(counts, 1e-300)
         self.freedom = max(float(np.maximum(counts - 1.0, 0.0).sum()), 1.0)
         # what the rows of a typical task tell of a coefficient
-        self.typical = max(float(np.einsum("tjj->", self.gram)) / self.pull.size, 1e-300)
+        self.typical = float(np.einsum("tjj->", self.gram)) / self.pull.size or 1.0
 
     def told(self, own: float) -> float:
         """Share of a typical coefficient's variance that its rows tell."""
@@ -66,7 +67,8 @@ class CommonMoments:
         trace = float(np.einsum("tjj->", self.gram))
         system = np.array([[squares, trace], [trace, self.freedom]])
         signal, noise = np.linalg.lstsq(system, np.array([pulls, self.total]), rcond=None)[0]
-        own = max(float(signal) - max(alike, 0.0), 0.0) / max(float(noise), 1e-6 * self.total, 1e-300)
+        noise = max(float(noise), _LEAST_NOISE * self.total / self.freedom, 1e-300)
+        own = max(float(signal) - max(alike, 0.0), 0.0) / noise
         return float(np.clip(self.told(own), *_START))
 
 
@@ -164,7 +166,7 @@ def largest_evidence(moments: CommonMoments) -> tuple[MeanLine, float, int]:
     if moments.rows.n_tasks == 1:
         line = MeanLine(moments, 0.0)
         return line, line.ridge(), 1
-    low, high, told = 0.0, 1.0, moments.guess()
+    low, high, told, sides = 0.0, 1.0, moments.guess(), 0
     last: tuple[float, float] | None = None
     for n_lines in range(1, _MOST + 1):  # noqa: B007
         line = MeanLine(moments, moments.own(told))
@@ -176,7 +178,8 @@ def largest_evidence(moments: CommonMoments) -> tuple[MeanLine, float, int]:
             break
         low, high = (told, high) if score > 0.0 else (low, told)
         slope = -information if last is None else min((score - last[1]) / (told - last[0]), -0.1 * information)
-        there = told - score / min(slope, -1e-300)
+        sides = sides + 1 if last is not None and last[1] * score > 0.0 else 0
+        there = told - 2.0 ** max(sides - 1, 0) * score / min(slope, -1e-300)
         if not low < there < high:
             there = 0.0 if there <= 0.0 == low and told > 0.0 else 0.5 * (low + high)
         step = max(_SETTLED * told * (1.0 - told), _LEAST)

@@ -62,7 +62,8 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
     expected_error_ : (T,) array
         Leave-one-out error of each task from this one fit: mean squared error, mean of Huber's loss, or mean absolute
         error (this one by five folds), in the user's units. Exact for the squared loss at these strengths; NaN for a
-        task with a single row.
+        task with a single row. The rows have chosen the strengths: at 20 rows a task and 50 features it is 4% too small
+        on average (100 made data sets), and that of one data set is 22% off.
     tasks_, coef_, intercept_, population_coef_, population_intercept_, noise_variance_, feature_names_, result_
         See `TaskRegressor`. The population is :math:`w_0` (for other couplings, see
         `kinfolk.linear.strengths.AnyCoupling.newcomer`).
