@@ -220,7 +220,8 @@ def test_wrong_predictions_are_named():
     assert len(failed({"rows": cells(-0.1, plain=0.9)})) == 2
     image = {"features": "digits", "loss": "squared", "plain": 0.9}
     assert failed({"images": cells(0.2, **image)}) == []  # the documented limit
-    assert len(failed({"images": cells(0.0, **image)})) == 1
+    assert failed({"images": cells(0.0, **image)}) == ["digits, squared loss: above it nevertheless: z"]
+    assert len(failed({"images": cells(-0.1, **image)})) == 2
     decided = {"alpha": 1.0, "rho": 0.9, "p": 20, "right": True, "distance": 0.3}
     assert failed({"pooling": [decided] * 4}) == []
     assert len(failed({"pooling": [decided, decided | {"right": False}]})) == 2
