@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
 from kinfolk import MeanRegularizedClassifier, MeanRegularizedRegressor
+from kinfolk.exceptions import InputError
 from kinfolk.linear.coupling_em import coupling_by_em, pairs_differ
 from kinfolk.linear.losses import Loss
 from kinfolk.linear.mean_line import CommonMoments, MeanLine, largest_evidence
@@ -156,3 +157,58 @@ def test_the_hinge_loss_is_minimised_where_thousands_of_rows_lie_about_the_kink(
     dual = share.sum() - 0.5 * float((pulls[:, 1:] * (K @ pulls[:, 1:])).sum()) - 0.25 * float((levels**2).sum())
     assert abs(levels.sum()) < 1e-5 * len(y)  # the mean of intercepts is free
     assert found.value - dual < 2e-6 * found.value
+
+
+def unequal_noise(seed, noise, n=60, p=40):
+    rng = np.random.default_rng(seed)
+    X, y, codes, W = tasks(p, n, 0.5 * np.eye(6) + 0.5, seed, noise=0.0)
+    return np.column_stack((X, codes)), y + np.sqrt(noise[codes]) * rng.normal(size=len(y)), W
+
+
+UNEQUAL = np.array([0.1, 0.2, 0.4, 2.0, 0.2, 0.4])
+
+
+def test_tasks_of_less_noise_count_more():
+    """Variances are found within their sampling error, slopes are better, and errors are expected task by task."""
+    ratios = []
+    for seed in range(4):
+        X, y, W = unequal_noise(seed, UNEQUAL)
+        common, own = (
+            MeanRegularizedRegressor(noise=noise, task=-1, standardize=False).fit(X, y)
+            for noise in ("common", "per-task")
+        )
+        assert np.abs(np.log(own.noise_variance_ / UNEQUAL)).max() < 4.0 * np.sqrt(2.0 / 30)
+        truth = UNEQUAL + ((own.coef_ - W) ** 2).sum(axis=1)
+        assert_allclose(own.expected_error_.mean(), truth.mean(), rtol=0.3)
+        ratios.append(truth.mean() / (UNEQUAL + ((common.coef_ - W) ** 2).sum(axis=1)).mean())
+    assert np.mean(ratios) < 0.98
+
+
+def test_scaled_tasks_are_weighted_losses():
+    """With given strengths: the minimum of the sum of kappa_t times the losses, by the normal equations."""
+    X, y, _ = unequal_noise(0, UNEQUAL, n=12, p=5)
+    model = MeanRegularizedRegressor(lam=0.5, c=0.4, noise="per-task", task=-1, standardize=False).fit(X, y)
+    codes, rows = X[:, -1].astype(int), X[:, :-1]
+    kappa = 1.0 / model.noise_variance_
+    kappa = kappa / np.exp(np.log(kappa).mean())
+    assert np.ptp(kappa) > 1.0
+    residual = y - model.intercept_[codes] - (rows * model.coef_[codes]).sum(axis=1)
+    pulls = np.stack([kappa[t] * rows[codes == t].T @ residual[codes == t] for t in range(6)])
+    K = (0.6 * np.eye(6) + 0.4) / 0.5
+    assert_allclose(model.coef_, K @ pulls / 5, atol=1e-10)
+    for t in range(6):
+        assert abs(residual[codes == t].sum()) < 1e-10
+    again = MeanRegularizedRegressor(K, noise="per-task", task=-1, standardize=False).fit(X, y)
+    assert_allclose(again.coef_, model.coef_, atol=1e-8)
+    for one, other in zip(model.predict(X, return_std=True), again.predict(X, return_std=True), strict=True):
+        assert_allclose(one, other, rtol=1e-6)
+
+
+def test_equal_noise_is_left_alone():
+    X, y, _ = unequal_noise(1, np.full(6, 0.3))
+    common, own = (MeanRegularizedRegressor(noise=noise, task=-1).fit(X, 10.0 * y) for noise in ("common", "per-task"))
+    assert_allclose(own.coef_, common.coef_, rtol=0.3, atol=0.3)
+    with pytest.raises(InputError, match="needs loss='squared'"):
+        MeanRegularizedRegressor(noise="per-task", loss="lad", task=-1).fit(X, y)
+    with pytest.raises(InputError, match="noise must be 'common' or 'per-task'"):
+        MeanRegularizedRegressor(noise="own", task=-1).fit(X, y)

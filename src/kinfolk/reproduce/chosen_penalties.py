@@ -132,7 +132,7 @@ def _cells(p: int, alphas: tuple[float, ...], similarities: tuple[float, ...]) -
 
 
 FULL: Plan = {
-    "tuned": (_cells(200, (0.4, 1.0, 2.5), (0.0, 0.3, 0.6, 0.9)), 8),
+    "tuned": (_cells(200, (0.4, 1.0, 2.5), (0.0, 0.3, 0.6, 0.9)), 5),
     "tuned_classes": (_cells(200, (1.0, 2.5), (0.0, 0.3, 0.6, 0.9)), 6),
     "pooling": (_cells(200, (0.5, 1.0, 2.0), (0.1, 0.3, 0.5, 0.7, 0.9)), 10),
 }

@@ -38,6 +38,7 @@ def _pooling(figure: Figure, rows: list[Row]) -> None:
     for place, ((alpha,), group) in enumerate(gathered(rows, "alpha")):
         shares = [(rho, mean(cell, "right")) for (rho,), cell in gathered(group, "rho")]
         axes.plot(*zip(*shares, strict=True), "o-", color=f"C{place}", label=f"rows / features {alpha:g}")
+    axes.set_ylim(0.0, 1.05)
     finish(axes, "similarity", "share of right decisions, pooled or single")
 
 

@@ -82,7 +82,7 @@ _LARGE: list[Cell] = [
 ]
 FULL: Plan = {
     "grid": (_grid((0.2, 0.5, 1.0, 2.0, 5.0), (0.1, 0.5, 0.9)), 20),
-    "large": (_LARGE, 16),
+    "large": (_LARGE, 10),
     "peaks": (_curves(400, ALPHAS), 24),
     "equivalence": (EQUIVALENT, 40),
     "rows": (_ROWS, 40),
