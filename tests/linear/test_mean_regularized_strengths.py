@@ -128,6 +128,20 @@ def test_choosing_takes_a_tenth_of_the_fits_of_a_grid_search():
         assert model.n_iter_ <= 17
 
 
+@pytest.mark.parametrize("c", [0.0, 0.4, 1.0])
+def test_a_given_share_is_kept_and_lam_is_as_good_as_a_grid_of_leave_one_out(c):
+    X, y, codes, _ = tasks(30, 25, 0.5 * np.eye(5) + 0.5, 0)
+    table = np.column_stack((X, codes))
+    model = MeanRegularizedRegressor(c=c, task=-1, standardize=False).fit(table, y)
+    assert_allclose(model.c_, c, atol=1e-12)
+    assert model.n_iter_ <= 17
+    expected = [
+        MeanRegularizedRegressor(c=c, lam=lam, task=-1, standardize=False).fit(table, y).expected_error_.mean()
+        for lam in np.logspace(-2, 1, 13)
+    ]
+    assert model.expected_error_.mean() < 1.05 * min(expected)
+
+
 def test_a_table_of_single_rows_has_strengths():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(8, 3)), rng.normal(size=8)

@@ -141,7 +141,7 @@ def _refined(problem: Problem, start: Judged, line: MeanLine, c: float | None) -
             return np.array([own * c / (1.0 - c)])
         return np.append(0.0 if own > 0.0 else 1e-3 * total, max(strengths.ridge, 0.1 * total) * _RIDGES)
 
-    if c == 1.0 or problem.data.n_tasks == 1:
+    if c == 1.0 or (c is None and problem.data.n_tasks == 1):
         owns = np.zeros(0)
     elif c is not None:
         owns = strengths.own * _FACTORS
