@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose
 
 import kinfolk
 from kinfolk import IndependentRidge, InputError, SharedRepresentationRegressor
+from kinfolk.base.task_noise import squeeze, task_precision
 from kinfolk.datasets import make_shared_representation, make_unrelated_tasks
 from kinfolk.representation import least_squares_heads, subspace_error, variable_projection
-from kinfolk.representation.noise import squeeze, task_precision
 
 
 def make(seed=0, *, n_tasks=150, d=60, k=4, n=100, outliers=0.0, size=4.0, own=0.0, spread=0.0):

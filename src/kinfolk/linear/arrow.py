@@ -9,11 +9,13 @@ has ``o = (1 - c) / (p lam)`` and ``q = c / (p lam)``.
 """
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.linear.evidence import square_root
 
 State = tuple[FloatArray, ...]
+_SMALL = 20  # coefficients up to which a batched inverse is faster than a loop of Cholesky factors
 
 
 class Arrow:
@@ -42,8 +44,7 @@ class Arrow:
         diagonal = np.arange(n_coef)
         inner[:, diagonal, diagonal] += 1.0
         # o^1/2 (I + o^1/2 G o^1/2)^-1 o^1/2: the covariance of a task given the mean
-        covariance = root[:, None] * np.linalg.inv(inner) * root
-        self.inner = 0.5 * (covariance + covariance.transpose(0, 2, 1))
+        self.inner = root[:, None] * symmetric_inverse(inner)[0] * root
         self.keeps = np.eye(n_coef) - self.inner @ gram  # how a task follows the mean
         free = ridge > 0
         precision = (gram @ self.keeps).sum(axis=0)[np.ix_(free, free)]
@@ -73,6 +74,29 @@ class Arrow:
         """``x' M_tt x`` (n,) with M the inverse of the whole Hessian; rows ``(n, D)`` sorted by task."""
         along = self.keeps @ square_root(self.mean_covariance)
         return squared_norms(rows, offsets, self.inner + along @ along.transpose(0, 2, 1))
+
+    def between(self) -> FloatArray:
+        """``sum_j M_(tj)(sj)`` (T, T): covariance between tasks, summed over coefficients."""
+        along = (self.keeps @ square_root(self.mean_covariance)).reshape(len(self.keeps), -1)
+        summed: FloatArray = along @ along.T
+        summed[np.diag_indices(len(summed))] += np.einsum("tjj->t", self.inner)
+        return summed
+
+
+def symmetric_inverse(matrices: FloatArray) -> tuple[FloatArray, float]:
+    """Inverses of positive definite matrices (T, D, D), and the sum of the logarithms of their determinants."""
+    if matrices.shape[1] <= _SMALL:
+        inverse = np.linalg.inv(matrices)
+        return 0.5 * (inverse + inverse.transpose(0, 2, 1)), float(np.linalg.slogdet(matrices)[1].sum())
+    inverse, volume = np.empty(matrices.shape), 0.0
+    for matrix, place in zip(matrices, inverse, strict=True):
+        factor, failed = dpotrf(matrix, lower=1)
+        if failed:
+            raise np.linalg.LinAlgError("A matrix that is positive definite by its form is not, to rounding.")
+        volume += 2.0 * float(np.log(np.diagonal(factor)).sum())
+        lower = np.tril(dpotri(factor, lower=1)[0])
+        np.add(lower, np.tril(lower, -1).T, out=place)
+    return inverse, volume
 
 
 def squared_norms(rows: FloatArray, offsets: IntArray, blocks: FloatArray) -> FloatArray:

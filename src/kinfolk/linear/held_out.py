@@ -18,7 +18,7 @@ from kinfolk.linear.solution import Solution
 from kinfolk.linear.strengths import Strengths
 from kinfolk.tasks import sum_by_task
 
-_WHOLE = 1.0 - 1e-10  # a row of this leverage cannot be predicted from the others
+WHOLE = 1.0 - 1e-10  # a row of this leverage cannot be predicted from the others
 
 
 def leave_one_out(
@@ -34,7 +34,7 @@ def leave_one_out(
     level = np.zeros(len(y)) if rows.joint else 1.0 / (curvature * rows.sums(rows.weights)[rows.codes])
     leverage = system.leverage(rows.X, rows.offsets) + level
     share = leverage * curvature
-    judged: BoolArray = share < _WHOLE
+    judged: BoolArray = share < WHOLE
     stretch = np.divide(leverage, 1.0 - share, out=np.zeros(len(y)), where=judged)
     return found.z + stretch * found.dual, judged
 

@@ -11,8 +11,8 @@ from kinfolk.linear.held_out import row_errors, task_errors
 from kinfolk.linear.intercept_prior import intercept_spread
 from kinfolk.linear.losses import CLASSIFICATION, Loss
 from kinfolk.linear.mean_regularized import MeanRegularized, joined_details, status_of, strength_details
+from kinfolk.linear.multipliers import hinge
 from kinfolk.linear.outcome import class_posterior
-from kinfolk.linear.proximal import proximal
 from kinfolk.linear.rows import Rows
 from kinfolk.linear.strengths import CommonMean
 from kinfolk.linear.tuning import Problem
@@ -47,10 +47,12 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
     loss : {"logistic", "hinge"}, default="logistic"
         ``"hinge"`` is a support vector machine: it has scores, but no probabilities.
     max_iter : int, default=5000
-        Most Newton steps (logistic) or iterations of ADMM (hinge).
+        Most Newton steps (logistic), or iterations of ADMM and Newton steps of the method of multipliers after it
+        (hinge).
     tol : float, default=1e-6
-        ADMM stops where the primal and dual residual are below this share of what they are residuals of. Newton's
-        method ends when a step moves no log-odds by a hundredth of this.
+        The method of multipliers ends when scores are where the losses' minima are, and the duality gap is below the
+        objective's, both by this share. Newton's method (logistic) ends when a step moves no log-odds by a hundredth
+        of this.
     task, standardize, unseen
         See `TaskClassifier`.
 
@@ -174,7 +176,7 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
         rows = Rows.of(data, joint=True)
         own = CommonMean(float(prior.scale[1] ** 2), 0.0, known_intercept=True)
         away, spread = prior.predict(data.X), float(prior.scale[0] ** 2)
-        found = proximal(rows, data.y, Loss("hinge"), own, spread, max_iter=self.max_iter, tol=self.tol, offset=away)
+        found = hinge(rows, data.y, own, spread, max_iter=self.max_iter, tol=self.tol, offset=away)
         mean = prior.mean + np.concatenate((found.intercept[:, None], found.slopes), axis=1)
         each = np.ones(data.n_tasks)
         return Posterior(mean, each, prior, given_covariance=prior.covariance(data.moments(), each))

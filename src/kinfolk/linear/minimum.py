@@ -2,6 +2,7 @@
 
 from kinfolk._typing import FloatArray
 from kinfolk.linear.losses import Loss
+from kinfolk.linear.multipliers import hinge
 from kinfolk.linear.newton import newton
 from kinfolk.linear.proximal import proximal
 from kinfolk.linear.rows import Rows
@@ -42,12 +43,15 @@ def minimum(
         assert spread is not None
         at = None if start is None else start.z
         return newton(rows, y, strengths, spread, max_iter=max_iter, tol=tol, start=at)
+    if loss.name == "hinge":
+        assert spread is not None
+        return hinge(rows, y, strengths, spread, max_iter=max_iter, tol=tol, start=start)
     return proximal(rows, y, loss, strengths, spread, max_iter=max_iter, tol=tol, start=start)
 
 
 def quadratic(rows: Rows, y: FloatArray, strengths: Strengths) -> Solution:
     """Squared loss with free intercepts, in closed form."""
-    system = strengths.system(rows.gram(rows.weights))
+    system = strengths.system(rows.own_gram)
     level = rows.means(y)
     centred = y - level[rows.codes]
     state = system.solve(rows.pull(rows.weights * centred))

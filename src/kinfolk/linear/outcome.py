@@ -32,17 +32,23 @@ class Information:
     observed: float
 
 
-def regression_posterior(problem: Problem, fit: Judged, data: TaskData) -> tuple[Posterior, Information]:
-    """Posterior of tasks with free intercepts."""
+def regression_posterior(
+    problem: Problem, fit: Judged, data: TaskData, scales: FloatArray
+) -> tuple[Posterior, Information]:
+    """Posterior of tasks with free intercepts; the problem's rows are the data's times ``scales`` (T,)."""
     moments, found = data.moments(), fit.found
     told = _information(problem, fit, moments)
-    prior, own = _prior(fit, found.intercept, moments.n, told)
-    mean = np.concatenate((found.intercept[:, None], found.slopes), axis=1)
-    noise = np.full(moments.n_tasks, told.observed)
+    intercept = found.intercept / scales
+    prior, own = _prior(fit, intercept, moments.n * scales**2, told)
+    mean = np.concatenate((intercept[:, None], found.slopes), axis=1)
+    noise = told.observed / scales**2
     if own is None and problem.loss.name == "squared":
         return Posterior(mean, noise, prior, moments), told
-    each = np.full(moments.n_tasks, told.noise)
-    covariance = prior.covariance(moments, each) if own is None else _coupled_covariance(fit, own, moments, prior, told)
+    each = told.noise / scales**2
+    if own is None:
+        return Posterior(mean, noise, prior, given_covariance=prior.covariance(moments, each)), told
+    slopes = _coupled_covariance(problem, fit, own, told)
+    covariance = prior.with_intercept_covariance(slopes, moments, each)
     return Posterior(mean, noise, prior, given_covariance=covariance), told
 
 
@@ -121,17 +127,14 @@ def _prior(
     return GaussianPrior(mean, np.zeros((d + 1, 0)), scale, known, intercept_variance=np.inf), own
 
 
-def _coupled_covariance(
-    fit: Judged, own: FloatArray, moments: Moments, prior: GaussianPrior, told: Information
-) -> FloatArray:
+def _coupled_covariance(problem: Problem, fit: Judged, own: FloatArray, told: Information) -> FloatArray:
+    """Covariances of slopes (T, d, d)."""
     system = fit.found.system
     assert isinstance(system, Coupled)
     curvature = told.temper / told.noise
     if system.factor is not None and curvature == 1.0:
-        slopes = told.noise * system.blocks()
-    else:
-        slopes = told.temper * _ridged(curvature * moments.primal(), own)
-    return prior.with_intercept_covariance(slopes, moments, np.full(moments.n_tasks, told.noise))
+        return np.asarray(told.noise * system.blocks())
+    return np.asarray(told.temper * _ridged(curvature * problem.rows.own_gram, own))
 
 
 def _ridged(gram: FloatArray, own: FloatArray) -> FloatArray:

@@ -127,22 +127,6 @@ def pool(moments: Moments, forms: tuple[str, ...], *, max_iter: int, tol: float)
     return best, _result(model, end, moments)
 
 
-def scalar_strengths(moments: Moments, *, max_iter: int = 1000, tol: float = 1e-7) -> tuple[float, float, int]:
-    """Strengths of largest evidence for one variance of all slopes.
-
-    Returns
-    -------
-    own, ridge : float
-        Variance of a slope about the population and of the population's, in units of the noise variance.
-    n_iter : int
-    """
-    model = MixedModel(moments)
-    start, ridge = _first_guess(model, moments.n_features)
-    shape = _grouped("scalar", start, model.n_tasks)
-    end = climb_to_boundary(model, shape, ridge, max_iter=max_iter, tol=tol)
-    return float(end.root[-1, -1] ** 2), float(np.exp(end.ridge)), end.n_iter
-
-
 def _first_guess(model: MixedModel, n_features: int) -> tuple[FloatArray, float]:
     """Log variances ``(D,)`` and log g to start from: the best of a few; far from the data the evidence is flat."""
     ridge = 1.0 / n_features

@@ -30,7 +30,7 @@ def proximal(
     start: Solution | None = None,
 ) -> Solution:
     """The minimum, with predictions ``offset + z``; ``spread`` is None where intercepts are free (rows centred)."""
-    weights, gram, step = rows.weights, rows.gram(rows.weights), 1.0
+    weights, gram, step = rows.weights, rows.own_gram, 1.0
     z = np.zeros(len(y)) if start is None else start.z - offset
     dual = np.zeros(len(y)) if start is None else start.dual / step
     system, settled = strengths.system(step * gram, spread), False

@@ -1,6 +1,7 @@
 """Rows of all tasks with an intercept each: predictions, their transpose, and weighted Gram matrices."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -74,6 +75,11 @@ class Rows:
     def pull(self, values: FloatArray) -> FloatArray:
         """``sum_i x_i values_i`` of every task, (T, D)."""
         return self.sums(self.X * values[:, None])
+
+    @cached_property
+    def own_gram(self) -> FloatArray:
+        """`gram` with the rows' own weights."""
+        return self.gram(self.weights)
 
     def gram(self, weights: FloatArray) -> FloatArray:
         """``sum_i weights_i x_i x_i'`` of every task, (T, D, D)."""

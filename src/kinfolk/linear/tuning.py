@@ -1,11 +1,14 @@
 r"""Strengths without cross-validation: a reference by evidence, and challengers that leave-one-out errors must prefer.
 
-Squared loss: the reference has the (lam, c) of largest marginal likelihood, where EM
+Squared loss: the reference has the (o, q) of largest marginal likelihood, where EM
 (:math:`G \leftarrow W^\top W + R`) of an exchangeable G ends; freely minimised leave-one-out errors overfit, and
 evidence alone errs where the model is wrong, so that a challenger is taken only if its paired leave-one-out gain is
-more than one standard error. Challengers are other (lam, c), and, where there are at least three tasks, three
+more than one standard error. Challengers are other (o, q), and, where there are at least three tasks, three
 times as many features and at most 1,600 coefficients, a coupling of any form by EM (`kinfolk.linear.coupling_em`; two
-standard errors). Other losses: c is that of the squared loss on the same targets (moving it costs at most 0.2% of the
+standard errors). A factorisation of all tasks tells the evidence and the leave-one-out errors of all q at one o
+(`kinfolk.linear.mean_line`), so that ten to fifteen do; each counts as a fit, as does each solution.
+
+Other losses: c is that of the squared loss on the same targets (moving it costs at most 0.2% of the
 risk), lam has the smallest leave-one-out loss, or that of
 five folds for the absolute and the hinge loss.
 """
@@ -21,8 +24,8 @@ from kinfolk.linear.coupled import DENSE
 from kinfolk.linear.coupling_em import coupling_by_em
 from kinfolk.linear.held_out import gain, leave_one_out, mean_error
 from kinfolk.linear.losses import Loss
+from kinfolk.linear.mean_line import CommonMoments, MeanLine, largest_evidence, smallest_left_out
 from kinfolk.linear.minimum import minimum
-from kinfolk.linear.partial_pooling import scalar_strengths
 from kinfolk.linear.rows import Rows
 from kinfolk.linear.solution import Solution
 from kinfolk.linear.strengths import AnyCoupling, CommonMean, Strengths
@@ -30,10 +33,10 @@ from kinfolk.tasks import TaskData
 
 _FEATURES_A_TASK = 3  # fewer do not tell correlations between tasks
 _WORTH = 1e-3  # share of the error that a challenger has to gain beyond the standard error: less is rounding
-_FACTORS = (0.1, 10.0**-0.5, 10.0**0.5, 10.0)
+_FACTORS = np.array([0.1, 10.0**-0.5, 10.0**0.5, 10.0])
+_RIDGES = np.logspace(-1.5, 1.5, 13)
 _FOLDS = 5
 _ROUGH = 1e-4  # tolerance of ADMM in folds and while strengths are being compared
-_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0)
 _LOG_STRENGTHS = np.arange(-2.0, 4.1, 1.0)  # of p lam
 
 
@@ -105,65 +108,63 @@ def tuned(problem: Problem, data: TaskData, lam: float | None, c: float | None) 
     d = data.n_features
     if lam is not None and c is not None:
         return problem.judge(CommonMean.of(lam, c, d))
-    lam_reference, c_reference, n_iter = reference(data)
+    line, ridge, n_lines = evidence(data)
+    lam_reference, c_reference = CommonMean(line.own, ridge).parameters(d)
     share = c_reference if c is None else c
     if lam is not None:
         return problem.judge(CommonMean.of(lam, share, d))
     if problem.loss.name != "squared":
         found = _along(problem, share, d)
-        return replace(found, n_fits=found.n_fits + n_iter)
-    start = problem.judge(CommonMean.of(lam_reference, share, d))
+        return replace(found, n_fits=found.n_fits + n_lines)
+    start = problem.judge(CommonMean(line.own, ridge) if c is None else CommonMean.of(lam_reference, c, d))
     if data.samples is not None:  # the errors of one sample are shared by its responses: leaving out a row leaks
-        return replace(start, n_fits=1 + n_iter)
-    found = _refined(problem, start, d, shares=_SHARES if c is None and data.n_tasks > 1 else ())
+        return replace(start, n_fits=n_lines + 1)
+    found = _refined(problem, start, line, c)
     if c is None and 3 <= data.n_tasks <= d / _FEATURES_A_TASK and data.n_tasks * d <= DENSE:
         found = _coupled(problem, found, data)
-    return replace(found, n_fits=found.n_fits + n_iter)
+    return replace(found, n_fits=found.n_fits + n_lines)
+
+
+def evidence(data: TaskData) -> tuple[MeanLine, float, int]:
+    """Variances (o, q) of largest evidence for the squared loss, as a line and its ridge, and the lines that took."""
+    return largest_evidence(CommonMoments(Rows.of(data, joint=False), data.y))
+
+
+def _refined(problem: Problem, start: Judged, line: MeanLine, c: float | None) -> Judged:
+    """Leave-one-out search around the reference; kept only if it gains more than a standard error."""
+    strengths = start.strengths
+    assert isinstance(strengths, CommonMean)
+    total = strengths.own + strengths.ridge
+
+    def ridges(own: float) -> FloatArray:
+        if c is not None and c < 1.0:
+            return np.array([own * c / (1.0 - c)])
+        return np.append(0.0 if own > 0.0 else 1e-3 * total, max(strengths.ridge, 0.1 * total) * _RIDGES)
+
+    if c == 1.0 or (c is None and problem.data.n_tasks == 1):
+        owns = np.zeros(0)
+    elif c is not None:
+        owns = strengths.own * _FACTORS
+    else:
+        owns = np.append(0.0 if line.own > 0.0 else 1e-2 * total, max(strengths.own, 0.1 * total) * _FACTORS)
+    at = line if c is None else MeanLine(line.moments, strengths.own)
+    own, ridge, n_lines = smallest_left_out(at, owns, ridges)
+    best = problem.judge(CommonMean(own, ridge))
+    better, error = gain(problem.rows, start.errors, best.errors, start.judged & best.judged)
+    n_fits = 2 + n_lines + (c is not None)
+    return replace(best if better > error + _WORTH * start.mean else start, n_fits=n_fits)
 
 
 def _coupled(problem: Problem, best: Judged, data: TaskData) -> Judged:
     """A coupling of any form by EM, where pairs of tasks differ; it has seen the rows, so it has to gain twice that."""
     shared = best.strengths.per_feature(data.n_tasks)
-    k, turns, differs = coupling_by_em(problem.rows, problem.y, shared, data.moments().degrees_of_freedom)
-    n_fits = best.n_fits + turns
-    if not differs:
-        return replace(best, n_fits=n_fits)
+    k, n_fits = coupling_by_em(problem.rows, problem.y, shared, best.found, data.moments().degrees_of_freedom)
+    if k is None:
+        return best
     found = problem.judge(AnyCoupling(k))
     better, error = gain(problem.rows, best.errors, found.errors, best.judged & found.judged)
-    return replace(found if better > 2.0 * error + _WORTH * best.mean else best, n_fits=n_fits + 1)
-
-
-def reference(data: TaskData) -> tuple[float, float, int]:
-    """``(lam, c)`` of largest evidence for the squared loss, and its iterations; one task alone is its population."""
-    own, ridge, n_iter = scalar_strengths(data.moments())
-    lam, c = CommonMean(own, ridge).parameters(data.n_features)
-    return lam, c, n_iter
-
-
-def _refined(problem: Problem, start: Judged, d: int, *, shares: tuple[float, ...]) -> Judged:
-    """Two-parameter leave-one-out search from the reference; kept only if it gains more than a standard error."""
-    assert isinstance(start.strengths, CommonMean)
-    lam, c = start.strengths.parameters(d)
-    best, n_fits = start, 1
-
-    def attempt(there: list[tuple[float, float]]) -> None:
-        nonlocal best, n_fits
-        for at in there:
-            n_fits += 1
-            found = problem.judge(CommonMean.of(*at, d))
-            if found.mean < best.mean:
-                best = found
-
-    def here() -> tuple[float, float]:
-        assert isinstance(best.strengths, CommonMean)
-        return best.strengths.parameters(d)
-
-    attempt([(lam * factor, c) for factor in _FACTORS])
-    attempt([(here()[0], share) for share in shares])
-    lam, c = here()
-    attempt([(lam * factor, c) for factor in (10.0**-0.25, 10.0**0.25)])
-    better, error = gain(problem.rows, start.errors, best.errors, start.judged & best.judged)
-    return replace(best if better > error + _WORTH * start.mean else start, n_fits=n_fits)
+    kept = found if better > 2.0 * error + _WORTH * best.mean else best
+    return replace(kept, n_fits=best.n_fits + n_fits + 1)
 
 
 def _along(problem: Problem, c: float, d: int) -> Judged:

@@ -56,7 +56,7 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
         0.01, "n_iter": 650, "whiten": False}`` for ``"descent"`` with a paper's own numbers.
     noise : {"common", "per-task"}, default="common"
         ``"per-task"``: every task has its noise variance, squeezed towards the others' by evidence
-        (`kinfolk.representation.noise`), and tasks of low noise say more about B. Ask for it where noise differs by
+        (`kinfolk.base.task_noise`), and tasks of low noise say more about B. Ask for it where noise differs by
         factors: with a common variance noisy tasks decide what all share.
     robust : bool, default=False
         Tasks that do not share the directions lose their say in B (`kinfolk.representation.robust`), and those beyond

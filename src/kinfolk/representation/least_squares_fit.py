@@ -8,12 +8,12 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.base.intercepts import intercepts
+from kinfolk.base.task_noise import task_precision
 from kinfolk.representation.alternating import alternating_descent
 from kinfolk.representation.descent import two_phase_descent
 from kinfolk.representation.evidence import best_ridge, tiny
 from kinfolk.representation.fit import Fit, Study, start_of_rank
 from kinfolk.representation.least_squares import SubspaceFit, task_losses
-from kinfolk.representation.noise import task_precision
 from kinfolk.representation.prior import prior_of
 from kinfolk.representation.projection import variable_projection
 from kinfolk.representation.rank import Folds, cross_validate

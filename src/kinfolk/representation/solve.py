@@ -8,6 +8,7 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.base.intercepts import between_tasks, idle_features, intercepts
+from kinfolk.base.task_noise import task_precision
 from kinfolk.representation.fit import (
     Fit,
     Study,
@@ -19,7 +20,6 @@ from kinfolk.representation.fit import (
     refine,
     start_of_rank,
 )
-from kinfolk.representation.noise import task_precision
 from kinfolk.representation.own import WORTH
 from kinfolk.representation.prior import prior_of
 from kinfolk.representation.rank import Folds, criterion, cross_validate, identified_rank, marginal_bic, squared_error

@@ -43,20 +43,22 @@ def draw(problem: Problem, generator: np.random.Generator) -> Drawn:
     values, vectors = np.linalg.eigh(problem.inner_products)
     basis = np.linalg.qr(generator.normal(size=(p, T)))[0]
     truth = (vectors * np.sqrt(np.maximum(values, 0.0))) @ basis.T
-    weights, variances = problem.noise_mixture
     X, y = [], []
     for t in range(T):
         n = round(problem.alpha[t] * p)
         rows = generator.normal(size=(n, p)) * np.sqrt(generator.choice(problem.row_scales, size=n))[:, None]
-        scores = rows @ truth[t]
-        noise = np.sqrt(generator.choice(variances[t], size=n, p=weights[t])) * generator.normal(size=n)
-        if problem.link == "logistic":
-            labels = np.where(generator.random(n) < expit(scores), 1.0, -1.0)
-        else:
-            labels = scores + noise if problem.link == "linear" else np.sign(scores + noise)
         X.append(rows)
-        y.append(labels)
+        y.append(label(problem, t, rows @ truth[t], generator))
     return Drawn(X, y, truth)
+
+
+def label(problem: Problem, task: int, scores: FloatArray, generator: np.random.Generator) -> FloatArray:
+    """Labels (n,) of rows of a task with these scores."""
+    weights, variances = (values[task] for values in problem.noise_mixture)
+    noise = np.sqrt(generator.choice(variances, size=len(scores), p=weights)) * generator.normal(size=len(scores))
+    if problem.link == "logistic":
+        return np.where(generator.random(len(scores)) < expit(scores), 1.0, -1.0)
+    return np.asarray(scores + noise if problem.link == "linear" else np.sign(scores + noise))
 
 
 def fit(
