@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PooledLogistic,
         PooledRidge,
     )
+    from kinfolk.nets import SharedFeatureClassifier, patches_to_frame
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
     from kinfolk.selection import (
         Comparison,
@@ -46,6 +47,8 @@ _HOME = {
     "TaskGraphTracker": "graph",
     "ReducedRankRegressor": "transfer",
     "SpectralTransferRegressor": "transfer",
+    "SharedFeatureClassifier": "nets",
+    "patches_to_frame": "nets",
     "compare": "selection",
     "Comparison": "selection",
     "TaskKFold": "selection",
@@ -79,6 +82,8 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "TaskGraphTracker",
     "ReducedRankRegressor",
     "SpectralTransferRegressor",
+    "SharedFeatureClassifier",
+    "patches_to_frame",
     "compare",
     "Comparison",
     "TaskKFold",
