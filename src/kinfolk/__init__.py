@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         PooledLogistic,
         PooledRidge,
     )
-    from kinfolk.nets import SharedFeatureClassifier, patches_to_frame
+    from kinfolk.nets import SharedFeatureClassifier, SharedFeatureRegressor, patches_to_frame
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
     from kinfolk.selection import (
         Comparison,
@@ -48,6 +48,7 @@ _HOME = {
     "ReducedRankRegressor": "transfer",
     "SpectralTransferRegressor": "transfer",
     "SharedFeatureClassifier": "nets",
+    "SharedFeatureRegressor": "nets",
     "patches_to_frame": "nets",
     "compare": "selection",
     "Comparison": "selection",
@@ -83,6 +84,7 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "ReducedRankRegressor",
     "SpectralTransferRegressor",
     "SharedFeatureClassifier",
+    "SharedFeatureRegressor",
     "patches_to_frame",
     "compare",
     "Comparison",

@@ -28,7 +28,8 @@ def network(*, power=3.0, n_patches=2, loss="logistic", kind="shared+specific", 
 
 
 def somewhere(net):
-    theta = net.begin(np.random.default_rng(1), 0.5)
+    filters = 0.5 * np.random.default_rng(1).standard_normal(net.n_encoder)
+    theta = net.assemble({"filters": filters}, np.concatenate(net.heads.begin()))
     return theta + 0.1 * np.random.default_rng(2).standard_normal(theta.size)
 
 
@@ -84,7 +85,7 @@ def test_the_order_of_patches_does_not_matter():
 
 def test_features_are_what_the_formula_says():
     net = network(n_patches=3, power=2.5)
-    filters = net.parts(somewhere(net))[0]
+    filters = net.state(somewhere(net))["filters"]
     features = patch_features(net.patches, filters, 2.5)
     expected = np.maximum(np.einsum("nhd,rd->nhr", net.patches, filters), 0) ** 2.5
     assert_allclose(features, expected.sum(axis=1))

@@ -216,7 +216,7 @@ def test_a_file_that_does_not_fit_together_is_refused(data, tmp_path):
     model = net().fit(data.X, data.y)
     model.heads_ = model.heads_[:, :, 1:]
     kinfolk.save_model(model, tmp_path / "net.kin")
-    with pytest.raises(kinfolk.ModelFileError, match="heads of shape"):
+    with pytest.raises(kinfolk.ModelFileError, match="heads of 11 filters, of which there are 12"):
         kinfolk.load_model(tmp_path / "net.kin")
 
 

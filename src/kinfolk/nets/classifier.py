@@ -26,8 +26,11 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
 
     Parameters
     ----------
-    encoder : {"patch"}, default="patch"
-        The features.
+    encoder : {"patch", "conv", "mlp"} or torch.nn.Module, default="patch"
+        What makes the features: filters over patches (NumPy, unless ``device`` says otherwise), or with the extra
+        ``nets`` a small convolutional net for images, a perceptron, or a module from rows to features ``(n, R)``, whose
+        own parameters are the start. A module gets images where ``image_shape`` is given, patches where ``n_patches``
+        is, else columns.
     n_patches : int, optional
         How the feature columns are cut: into so many blocks of equal width. None: one (or, for patches
         ``(n, n_patches, patch_dim)`` with ``task=None``, theirs).
@@ -36,29 +39,35 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
     patch_size, stride : int, optional
         Cut images into squares of this side, every ``stride`` pixels (default: the side). None: the whole image.
     n_filters : int, default=32
-        R.
+        R, the number of features (not of a given module).
     fit_intercept : bool, default=True
-        Filters have intercepts :math:`b_r`.
+        Filters over patches have intercepts :math:`b_r`.
     activation_power : float, default=1
-        q, at least 1. The theory takes 3.
+        q of the filters over patches, at least 1. The theory takes 3.
     head : {"auto", "shared", "per_task", "shared+specific"}, default="auto"
         One head for all tasks; one for each, from a common start; or a common head plus half of a part of each task's
         own, from zero. ``"auto"``: ``"shared+specific"``, unless some classes are never met in the same task: then
         ``"per_task"``.
     train_head : bool, default=True
         False: heads stay at their start, where every class adds up filters of its own.
+    weighting : str, object or callable, default="equal"
+        How one direction of the shared parameters is made of the gradients of the tasks: ``"equal"`` (their sum),
+        ``"uncertainty"``, ``"dwa"``, ``"rlw"``, ``"gls"``, ``"pcgrad"``, ``"gradnorm"``, ``"adatask"``
+        (`kinfolk.nets.weighting`), an aggregator or scalarizer of torchjd, or a function of losses ``(T,)`` and
+        gradients ``(T, P)``. All are brought to the length of the sum.
     optimizer : {"adam", "gd"}, default="adam"
         Full-batch unless ``batch_size`` is given.
     learning_rate : "auto" or float, default="auto"
         ``"auto"``: 0.01 for Adam, 0.1 for gradient descent. Losses are summed over tasks.
     weight_decay : float, default=0
-        Every step takes ``learning_rate * weight_decay`` off the filters, whatever the number of tasks.
+        Every step takes ``learning_rate * weight_decay`` off the encoder, whatever the number of tasks.
     batch_size : int, optional
         Rows of a step.
     max_iter : int, default=300
         Steps.
     init_scale : "auto" or float, default="auto"
-        Standard deviation of the filters at the start; ``"auto"``: ``sqrt(2 / patch_dim)``.
+        Standard deviation of the filters at the start; ``"auto"``: ``sqrt(2 / patch_dim)``. Of other encoders a factor
+        on that of every layer.
     tol : float, default=1e-4
         The end comes early when the mean loss is below it.
     early_stopping : bool, default=False
@@ -76,7 +85,10 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
     standardize : bool, default=True
         Put each column of a table into units of its standard deviation; patches and images are put into one common unit
         for all columns.
-    dtype : {"float64", "float32"}, default="float64"
+    device : str, default="auto"
+        Of PyTorch: ``"auto"`` takes CUDA where there is one. Patches are NumPy's on the CPU, unless this names another.
+    dtype : {"auto", "float64", "float32"}, default="auto"
+        ``"auto"``: float64 in NumPy, float32 in PyTorch.
     random_state : int, Generator or None, default=0
         Draws the start, and deals held-out rows and batches.
 
@@ -84,8 +96,10 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
     ----------
     classes_ : (n_classes,) array
     tasks_ : (T,) array
-    filters_ : (R, d) array
-        Weights of the filters, last their intercepts (where they have any).
+    encoder_ : dict of name to array
+        Parameters of the encoder; ``filters_`` (R, d) those of patches, last their intercepts (where they have any).
+    module_ : torch.nn.Module
+        The fitted encoder of PyTorch.
     heads_ : (T, n_outputs, R + 1) array
         Last column the intercepts.
     population_head_ : (n_outputs, R + 1) array or None
@@ -123,65 +137,6 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
     classes_: LabelArray
 
     _fitted = (*SharedFeatureNet._fitted, "classes_")
-
-    def __init__(
-        self,
-        encoder: Any = "patch",
-        *,
-        n_patches: int | None = None,
-        image_shape: Any = None,
-        patch_size: int | None = None,
-        stride: int | None = None,
-        n_filters: int = 32,
-        fit_intercept: bool = True,
-        activation_power: float = 1,
-        head: str = "auto",
-        train_head: bool = True,
-        optimizer: str = "adam",
-        learning_rate: str | float = "auto",
-        weight_decay: float = 0.0,
-        batch_size: int | None = None,
-        max_iter: int = 300,
-        init_scale: str | float = "auto",
-        tol: float = 1e-4,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.15,
-        n_iter_no_change: int = 10,
-        log_every: int = 10,
-        monitor: Any = None,
-        task: str | int | None = None,
-        standardize: bool = True,
-        unseen: str = "raise",
-        dtype: str = "float64",
-        random_state: Any = 0,
-    ) -> None:
-        self.encoder = encoder
-        self.n_patches = n_patches
-        self.image_shape = image_shape
-        self.patch_size = patch_size
-        self.stride = stride
-        self.n_filters = n_filters
-        self.fit_intercept = fit_intercept
-        self.activation_power = activation_power
-        self.head = head
-        self.train_head = train_head
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.init_scale = init_scale
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.log_every = log_every
-        self.monitor = monitor
-        self.task = task
-        self.standardize = standardize
-        self.unseen = unseen
-        self.dtype = dtype
-        self.random_state = random_state
 
     @classmethod
     def theory(cls, **overrides: Any) -> Self:
@@ -286,7 +241,7 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
         together = there.T.astype(float) @ there > 0
         return "shared+specific" if together.all() else "per_task"
 
-    def _accuracy(self, outputs: FloatArray, y: FloatArray) -> dict[str, float]:
+    def _quality(self, outputs: FloatArray, y: FloatArray) -> dict[str, float]:
         return {"accuracy": float(np.mean(_best(outputs) == y))}
 
 

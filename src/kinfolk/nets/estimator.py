@@ -2,9 +2,9 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,13 @@ from kinfolk._typing import FloatArray
 from kinfolk.base import TaskReader
 from kinfolk.base.estimator import lay_out
 from kinfolk.exceptions import InputError
+from kinfolk.nets.encoders import begin, encoded, in_torch, make_network
 from kinfolk.nets.head_fit import fit_head
-from kinfolk.nets.heads import Heads, aligned_start
+from kinfolk.nets.heads import aligned_start
 from kinfolk.nets.parameters import check_parameters, geometry
-from kinfolk.nets.patch_network import PatchNetwork, patch_features
-from kinfolk.nets.patches import cut
+from kinfolk.nets.stored import StoredNet
 from kinfolk.nets.train import Schedule, descend
+from kinfolk.nets.weighting import make_rule
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
 from kinfolk.validation import Table, check_table, check_weights
@@ -29,65 +30,122 @@ from kinfolk.validation import Table, check_table, check_weights
 _RATES = {"gd": 0.1, "adam": 0.01}
 
 
-class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskReader):  # type: ignore[misc]
+class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskReader):  # type: ignore[misc]
     """Base of `SharedFeatureClassifier` and `SharedFeatureRegressor`."""
 
     simplicity = 5
-    _not_kept: ClassVar[tuple[str, ...]] = ("monitor",)
-    _fitted: ClassVar[tuple[str, ...]] = (
-        "tasks_",
-        "feature_names_",
-        "n_features_in_",
-        "filters_",
-        "heads_",
-        "population_head_",
-        "head_kind_",
-        "feature_scale_",
-        "learning_rate_",
-        "n_iter_",
-        "history_",
-        "_task_position",
-        "_n_patches",
-    )
-
-    encoder: Any
-    n_patches: int | None
-    image_shape: tuple[int, int, int] | None
-    patch_size: int | None
-    stride: int | None
-    n_filters: int
-    fit_intercept: bool
-    activation_power: float
-    head: str
-    train_head: bool
-    optimizer: str
-    learning_rate: str | float
-    weight_decay: float
-    batch_size: int | None
-    max_iter: int
-    init_scale: str | float
-    tol: float
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    log_every: int
-    monitor: Callable[[Any], dict[str, float]] | None
-    standardize: bool
-    dtype: str
-    random_state: Any
-
-    filters_: FloatArray
+    encoder_: dict[str, FloatArray]
     heads_: FloatArray
     population_head_: FloatArray | None
-    head_kind_: str
-    feature_scale_: float
-    learning_rate_: float
-    n_iter_: int
     history_: pd.DataFrame
+    _module: Any
+
+    def __init__(
+        self,
+        encoder: Any = "patch",
+        *,
+        n_patches: int | None = None,
+        image_shape: Any = None,
+        patch_size: int | None = None,
+        stride: int | None = None,
+        n_filters: int = 32,
+        fit_intercept: bool = True,
+        activation_power: float = 1,
+        head: str = "auto",
+        train_head: bool = True,
+        weighting: Any = "equal",
+        optimizer: str = "adam",
+        learning_rate: str | float = "auto",
+        weight_decay: float = 0.0,
+        batch_size: int | None = None,
+        max_iter: int = 300,
+        init_scale: str | float = "auto",
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 10,
+        log_every: int = 10,
+        monitor: Any = None,
+        task: str | int | None = None,
+        standardize: bool = True,
+        unseen: str = "raise",
+        device: str = "auto",
+        dtype: str = "auto",
+        random_state: Any = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.n_patches = n_patches
+        self.image_shape = image_shape
+        self.patch_size = patch_size
+        self.stride = stride
+        self.n_filters = n_filters
+        self.fit_intercept = fit_intercept
+        self.activation_power = activation_power
+        self.head = head
+        self.train_head = train_head
+        self.weighting = weighting
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.init_scale = init_scale
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.log_every = log_every
+        self.monitor = monitor
+        self.task = task
+        self.standardize = standardize
+        self.unseen = unseen
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+
+    @classmethod
+    def practical(cls, **overrides: Any) -> Self:
+        """Return a small convolutional net for images: ReLU, Adam in batches, early stopping. Needs ``image_shape``.
+
+        Parameters
+        ----------
+        **overrides
+            Other parameters than those of the preset: ``encoder="conv"``, 64 features, batches of 100, at most 1,000
+            steps at rate 0.002, and the parameters of early stopping.
+        """
+        preset: dict[str, Any] = {
+            "encoder": "conv",
+            "n_filters": 64,
+            "learning_rate": 2e-3,
+            "batch_size": 100,
+            "max_iter": 1000,
+            "early_stopping": True,
+            "log_every": 20,
+        }
+        return cls(**preset | overrides)
+
+    @property
+    def filters_(self) -> FloatArray:
+        """Filters ``(R, d)`` of the patch encoder, last their intercepts (where they have any)."""
+        if "filters" not in self.encoder_:
+            raise AttributeError("filters_ are those of encoder='patch'; see encoder_ and module_.")
+        return self.encoder_["filters"]
+
+    @property
+    def module_(self) -> Any:
+        """The fitted encoder as a ``torch.nn.Module`` (not for ``encoder="patch"`` on the CPU)."""
+        if not in_torch(self):
+            raise AttributeError("encoder='patch' is computed by NumPy; see filters_.")
+        encoded(self, np.zeros((1, len(self.feature_names_))))
+        return self._module
 
     @abstractmethod
     def _target(self, y: Any, n_rows: int, weights: FloatArray | None) -> FloatArray:
         """Read the target of fit: classes as 0, 1, ... or numbers."""
+
+    @abstractmethod
+    def _new_target(self, y: Any, n_rows: int) -> FloatArray:
+        """Read the target of new tasks."""
 
     @abstractmethod
     def _loss(self) -> tuple[str, int]:
@@ -98,7 +156,7 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
         """Kind of head where it was not given."""
 
     @abstractmethod
-    def _accuracy(self, outputs: FloatArray, y: FloatArray) -> dict[str, float]:
+    def _quality(self, outputs: FloatArray, y: FloatArray) -> dict[str, float]:
         """How good outputs are, as a column of the history."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -120,6 +178,8 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
         ------
         InputError
             When data or parameters cannot be used; the message names column, rows, rule and remedy.
+        MissingExtraError
+            PyTorch is needed and not installed.
         """
         self._check_parameters()
         check_parameters(self)
@@ -138,7 +198,10 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
         self._n_patches = geometry(self, table.features.shape[1], blocks)
         features = table.features[rows]
         self._scaling = self._units(features, target, weights)
-        data = TaskData.build(features, target, codes, len(self.tasks_), weights=weights, scaling=self._scaling)
+        copies = None if isinstance(rows, slice) or len(np.unique(rows)) == len(rows) else rows
+        data = TaskData.build(
+            features, target, codes, len(self.tasks_), weights=weights, scaling=self._scaling, samples=copies
+        )
         self._learn(data)
         return self
 
@@ -151,20 +214,12 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
 
         Returns
         -------
-        (n, n_filters) array
+        (n, R) array
         """
         check_is_fitted(self)
-        return self._features(self._read(X).features).astype(np.float64)
+        return self._features(self._read(X)).astype(np.float64)
 
-    def adapt(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        mode: str = "head",
-        C: float = 1.0,
-    ) -> Self:
+    def adapt(self, X: Any, y: Any, sample_weight: Any = None, *, mode: str = "head", C: float = 1.0) -> Self:
         r"""Learn new tasks from their few rows.
 
         .. math:: \min_{A}\; C \sum_i w_i\, \ell(A [\phi(x_i) / \rho, 1], y_i) + \tfrac12 \|A - A_0\|_F^2
@@ -194,36 +249,21 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
         """
         if mode not in ("head", "finetune"):
             raise InputError(f"mode must be 'head' or 'finetune'; got {mode!r}.")
-        if not (isinstance(C, int | float) and 0 < C < np.inf):
+        if isinstance(C, bool) or not (isinstance(C, int | float) and 0 < C < np.inf):
             raise InputError(f"C must be a number > 0; got {C!r}.")
         labels, data = self._new_tasks(X, sample_weight, lambda n_rows: self._new_target(y, n_rows))
         new, order = self._joined_by(labels)
         weights = np.ones(len(data.y)) if data.weights is None else data.weights
-        features = self._encode(data.X)
+        features = encoded(self, data.X).astype(np.float64)
         center = np.zeros(self.heads_.shape[1:]) if self.population_head_ is None else self.population_head_
-        heads = []
-        for start, stop in zip(data.offsets[:-1], data.offsets[1:], strict=True):
-            at = slice(int(start), int(stop))
-            heads.append(
-                fit_head(
-                    features[at].astype(np.float64),
-                    data.y[at],
-                    weights[at],
-                    center,
-                    self.feature_scale_,
-                    self._loss()[0],
-                    C,
-                )
-            )
+        loss, heads = self._loss()[0], []
+        for at in map(slice, data.offsets[:-1].tolist(), data.offsets[1:].tolist()):
+            heads.append(fit_head(features[at], data.y[at], weights[at], center, self.feature_scale_, loss, C))
         added = np.stack(heads).astype(self.heads_.dtype)
         if mode == "finetune":
             added = new._finetune(data, added)
         new.heads_ = np.concatenate((self.heads_, added))[order]
         return new
-
-    @abstractmethod
-    def _new_target(self, y: Any, n_rows: int) -> FloatArray:
-        """Read the target of new tasks."""
 
     def _learn(self, data: TaskData) -> None:
         """Descend, and publish what was found."""
@@ -232,26 +272,45 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
         self.head_kind_ = self._auto_head(data) if self.head == "auto" else self.head
         if self.unseen == "population" and self.head_kind_ == "per_task":
             raise InputError("Tasks with heads of their own have no population prediction: use unseen='raise'.")
-        if not self.train_head and self.n_filters < max(n_outputs, 2):
+        network = make_network(self, data, self.head_kind_, n_outputs, aligned_start)
+        if not self.train_head and network.heads.start.shape[1] <= max(n_outputs, 2):
             raise InputError(f"train_head=False needs at least {max(n_outputs, 2)} filters, one of each class.")
-        heads = Heads(self.head_kind_, data.n_tasks, aligned_start(n_outputs, self.n_filters), self.train_head)
-        network, held_out = self._split(self._network(data, heads), data, generator)
-        scale = (2.0 / network.patches.shape[2]) ** 0.5 if isinstance(self.init_scale, str) else self.init_scale
-        theta = network.begin(generator, float(scale))
-        self._descend(network, theta, generator, held_out)
+        theta = begin(self, network, generator)
+        if not self.early_stopping:
+            self._descend(network, theta, generator)
+            return
+        fold = data.deal(max(2, round(1.0 / self.validation_fraction)), generator)
+        held_out = network.select(np.flatnonzero(fold == 0))
+        self._descend(network.select(np.flatnonzero(fold != 0)), theta, generator, held_out)
 
     def _descend(self, network: Any, theta: Any, generator: np.random.Generator, held_out: Any = None) -> None:
+        y = np.asarray(network.y.cpu() if in_torch(self) else network.y)
+
         def observe(theta: Any) -> dict[str, float]:
-            found = self._accuracy(network.outputs(theta), network.y)
+            found = self._quality(network.outputs(theta), y)
             if self.monitor is not None:
                 self._publish(network, theta)
                 found |= self.monitor(self)
             return found
 
-        ended = descend(network, theta, self._schedule(), generator=generator, held_out=held_out, observe=observe)
+        schedule = Schedule(
+            self.optimizer,
+            _RATES[self.optimizer] if isinstance(self.learning_rate, str) else float(self.learning_rate),
+            self.weight_decay,
+            self.max_iter,
+            self.batch_size,
+            self.tol,
+            self.log_every,
+            self.n_iter_no_change,
+        )
+        rule = make_rule(self.weighting, network.n_tasks, generator)
+        with _seeded(self, generator):
+            ended = descend(
+                network, theta, schedule, rule=rule, generator=generator, held_out=held_out, observe=observe
+            )
         self._publish(network, ended.theta)
         self.n_iter_ = max(1, ended.n_iter)
-        self.learning_rate_ = self._rate() / 2**ended.halvings
+        self.learning_rate_ = schedule.rate / 2**ended.halvings
         self.history_ = pd.DataFrame(ended.history)
         if ended.diverged:
             warnings.warn(
@@ -262,60 +321,19 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
             )
 
     def _finetune(self, data: TaskData, heads: FloatArray) -> FloatArray:
-        """Go on from the fitted filters and the new heads; returns the heads of the new tasks."""
-        layout = Heads("per_task", data.n_tasks, heads[0], True)
-        network = self._network(data, layout)
-        theta = np.concatenate((self.filters_.ravel(), heads.ravel())).astype(network.patches.dtype)
-        self._descend(network, theta, np.random.default_rng(self.random_state))
+        """Go on from the fitted encoder and the new heads; returns the heads of the new tasks."""
+        network = make_network(self, data, "per_task", heads.shape[1], lambda *_: heads[0])
+        tail = heads.ravel() if self.train_head else np.zeros(0)
+        self._descend(network, network.assemble(self.encoder_, tail), np.random.default_rng(self.random_state))
         return self.heads_
 
-    def _schedule(self) -> Schedule:
-        return Schedule(
-            self.optimizer,
-            self._rate(),
-            self.weight_decay,
-            self.max_iter,
-            self.batch_size,
-            self.tol,
-            self.log_every,
-            self.n_iter_no_change,
-        )
-
-    def _rate(self) -> float:
-        return _RATES[self.optimizer] if isinstance(self.learning_rate, str) else float(self.learning_rate)
-
-    def _network(self, data: TaskData, heads: Heads) -> PatchNetwork:
-        """The network over all rows, each task's weights adding up to one."""
-        weights = np.ones(len(data.y)) if data.weights is None else data.weights
-        codes = data.codes
-        each = weights / np.bincount(codes, weights, minlength=data.n_tasks)[codes]
-        patches = self._cut(data.X)
-        return PatchNetwork(
-            patches,
-            data.y.astype(patches.dtype),
-            codes,
-            each.astype(patches.dtype),
-            heads,
-            self._loss()[0],
-            self.n_filters,
-            self.activation_power,
-        )
-
-    def _split(self, network: Any, data: TaskData, generator: np.random.Generator) -> tuple[Any, Any]:
-        """Rows to learn from and rows held out of every task with at least two; None where none are."""
-        if not self.early_stopping:
-            return network, None
-        fold = data.deal(max(2, round(1.0 / self.validation_fraction)), generator)
-        return network.select(np.flatnonzero(fold != 0)), network.select(np.flatnonzero(fold == 0))
-
     def _publish(self, network: Any, theta: Any) -> None:
-        filters, heads, population = network.parts(theta)
-        self.filters_ = filters.copy()
-        self.heads_ = np.repeat(heads, network.n_tasks, axis=0) if len(heads) == 1 else heads.copy()
+        self.encoder_, self._module = network.state(theta), None
+        heads, population = network.head_parts(theta)
+        self.heads_ = np.repeat(heads, network.n_tasks, axis=0) if len(heads) == 1 else heads
         self.population_head_ = None if population is None else np.array(population, dtype=heads.dtype)
-        self._n_features_out = len(filters)
-        features = patch_features(network.patches, self.filters_, self.activation_power)
-        self.feature_scale_ = float(np.sqrt(np.mean(features.astype(np.float64) ** 2))) or 1.0
+        self._n_features_out = heads.shape[2] - 1
+        self.feature_scale_ = float(np.sqrt(np.mean(network.features(theta).astype(np.float64) ** 2))) or 1.0
 
     def _units(self, X: FloatArray, y: FloatArray, weights: FloatArray | None) -> Scaling:
         """Units of each column of a table; one for all columns of patches and images."""
@@ -334,26 +352,15 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
         """Units of the target; classes have none."""
         return replace(scaling, y_center=0.0, y_scale=1.0)
 
-    def _cut(self, scaled: FloatArray) -> FloatArray:
-        """Patches of rows in standardised units, with a constant for the intercepts of the filters."""
-        patches = cut(scaled.astype(self.dtype), self._n_patches, self.image_shape, self.patch_size, self.stride)
-        if not self.fit_intercept:
-            return patches
-        return np.concatenate((patches, np.ones((*patches.shape[:2], 1), patches.dtype)), axis=2)
-
-    def _encode(self, scaled: FloatArray) -> FloatArray:
-        """Features of rows in standardised units."""
-        return patch_features(self._cut(scaled), self.filters_, self.activation_power)
-
-    def _features(self, rows: FloatArray) -> FloatArray:
-        return self._encode(self._scaling.features(rows))
+    def _features(self, table: Table) -> FloatArray:
+        return encoded(self, self._scaling.features(table.features))
 
     def _outputs(self, X: Any) -> FloatArray:
         """Outputs ``(n, O)`` of each row's task."""
         check_is_fitted(self)
         table = self._read(X)
         codes = self._codes(table)
-        features = self._features(table.features)
+        features = self._features(table)
         outputs = np.empty((len(codes), self.heads_.shape[1]))
         for k in np.unique(codes):
             head = self.heads_[k] if k >= 0 else self.population_head_
@@ -365,23 +372,14 @@ class SharedFeatureNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskRe
     def _read(self, X: Any) -> Table:
         return super()._read(_side_by_side(X))
 
-    def _state(self) -> dict[str, Any]:
-        """What a model file holds."""
-        check_is_fitted(self)
-        state = {name.lstrip("_").removesuffix("_"): getattr(self, name) for name in self._fitted}
-        state |= {f"scaling.{name}": value for name, value in vars(self._scaling).items()}
-        return state | {"feature_names_in": list(getattr(self, "feature_names_in_", []))}
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        for name in self._fitted:
-            setattr(self, name, state[name.lstrip("_").removesuffix("_")])
-        self._scaling = Scaling(**{key[8:]: value for key, value in state.items() if key.startswith("scaling.")})
-        if state["feature_names_in"]:
-            self.feature_names_in_ = np.array(state["feature_names_in"], dtype=object)
-        self._n_features_out = len(self.filters_)
-        expected = (len(self.tasks_), self._loss()[1], len(self.filters_) + 1)
-        if self.heads_.shape != expected or self._scaling.x_scale.shape != (len(self.feature_names_),):
-            raise ValueError(f"heads of shape {self.heads_.shape} instead of {expected}, or units of other features")
+def _seeded(net: SharedFeatureNet, generator: np.random.Generator) -> Any:
+    """Dropout and the like in PyTorch are drawn from ``random_state``, too."""
+    if not in_torch(net):
+        return nullcontext()
+    from kinfolk.nets.torch_network import seeded
+
+    return seeded(int(generator.integers(2**31)))
 
 
 def _side_by_side(X: Any) -> Any:

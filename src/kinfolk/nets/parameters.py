@@ -8,16 +8,18 @@ import numpy as np
 from kinfolk.exceptions import InputError
 from kinfolk.nets.heads import KINDS
 from kinfolk.nets.steps import OPTIMIZERS
+from kinfolk.nets.weighting import make_rule
 
 _WHOLE = {"n_filters": 1, "max_iter": 1, "n_iter_no_change": 1, "log_every": 1}
 
 
 def check_parameters(net: Any) -> None:
     """Refuse what cannot be fitted, before any data is read."""
-    _one_of(net, "encoder", ("patch",))
+    _check_encoder(net)
     _one_of(net, "head", ("auto", *KINDS))
+    make_rule(net.weighting, 1, np.random.default_rng(0))
     _one_of(net, "optimizer", tuple(OPTIMIZERS))
-    _one_of(net, "dtype", ("float32", "float64"))
+    _one_of(net, "dtype", ("auto", "float32", "float64"))
     for name, least in _WHOLE.items():
         _whole(name, getattr(net, name), least)
     for name in ("n_patches", "patch_size", "stride", "batch_size"):
@@ -66,6 +68,20 @@ def geometry(net: Any, n_columns: int, n_patches: int | None) -> int:
             "same number of columns."
         )
     return n_patches
+
+
+def _check_encoder(net: Any) -> None:
+    if isinstance(net.encoder, str):
+        _one_of(net, "encoder", ("patch", "conv", "mlp"))
+    if not isinstance(net.device, str):
+        raise InputError(f"device must be 'auto' or the name of a device of PyTorch; got {net.device!r}.")
+    if net.encoder == "conv" and net.image_shape is None:
+        raise InputError("encoder='conv' is for images: give image_shape=(channels, height, width).")
+    if not isinstance(net.encoder, str):
+        from kinfolk.nets._torch import torch
+
+        if not isinstance(net.encoder, torch.nn.Module):
+            raise InputError(f"encoder must be 'patch', 'conv', 'mlp' or a torch.nn.Module; got {net.encoder!r}.")
 
 
 def _one_of(net: Any, name: str, allowed: tuple[str, ...]) -> None:

@@ -88,10 +88,21 @@ class PatchNetwork:
         """Number of parameters that all tasks share; they come first."""
         return self.n_encoder + self.heads.n_common
 
-    def begin(self, generator: np.random.Generator, scale: float) -> FloatArray:
-        """Parameters at the start: normal filters of standard deviation ``scale``."""
-        filters = scale * generator.standard_normal(self.n_encoder)
-        return np.concatenate((filters, *self.heads.begin())).astype(self.patches.dtype)
+    def assemble(self, state: dict[str, FloatArray], tail: FloatArray) -> FloatArray:
+        """Parameters from the encoder's arrays and the flat parts of the heads."""
+        return np.concatenate((state["filters"].ravel(), tail)).astype(self.patches.dtype)
+
+    def state(self, theta: FloatArray) -> dict[str, FloatArray]:
+        """The encoder's arrays by name."""
+        return {"filters": self._parts(theta)[0].copy()}
+
+    def head_parts(self, theta: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Heads ``(T or 1, O, R + 1)`` and the population's head."""
+        return self._parts(theta)[1].copy(), self.heads.population(theta[self.n_encoder : self.n_shared])
+
+    def features(self, theta: FloatArray) -> FloatArray:
+        """Features ``(n, R)``."""
+        return self._features(self._parts(theta)[0]).copy()
 
     def select(self, rows: IntArray, scale: float = 1.0) -> "PatchNetwork":
         """The same network over some of its rows (increasing), their weights multiplied by ``scale``."""
@@ -104,19 +115,17 @@ class PatchNetwork:
             _buffers={},
         )
 
-    def parts(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-        """Filters ``(R, d)``, heads ``(T or 1, O, R + 1)`` and the population's head."""
-        common, own = theta[self.n_encoder : self.n_shared], theta[self.n_shared :]
-        filters = theta[: self.n_encoder].reshape(self.n_filters, -1)
-        return filters, self.heads.effective(common, own).astype(theta.dtype), self.heads.population(common)
-
     def decayed(self, theta: FloatArray, factor: float) -> FloatArray:
         """Parameters with an encoder that is smaller by a factor."""
         return np.concatenate((factor * theta[: self.n_encoder], theta[self.n_encoder :]))
 
+    def joined(self, shared: FloatArray, own: FloatArray) -> FloatArray:
+        """Directions of shared and own parameters as one."""
+        return np.concatenate((shared, own))
+
     def outputs(self, theta: FloatArray) -> FloatArray:
         """Outputs ``(n, O)``."""
-        filters, heads, _ = self.parts(theta)
+        filters, heads = self._parts(theta)
         return self._outputs(self._features(filters), heads)
 
     def losses(self, theta: FloatArray) -> FloatArray:
@@ -125,7 +134,7 @@ class PatchNetwork:
 
     def gradient(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean loss of each task, and the gradient of their sum."""
-        filters, heads, _ = self.parts(theta)
+        filters, heads = self._parts(theta)
         features, outward, value = self._forward(filters, heads)
         gradient = np.empty_like(theta)
         slope = self._through(outward, heads)
@@ -138,7 +147,7 @@ class PatchNetwork:
 
     def jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Mean loss of each task, its gradient of the shared parameters ``(T, n_shared)``, and that of own parts."""
-        filters, heads, _ = self.parts(theta)
+        filters, heads = self._parts(theta)
         features, outward, value = self._forward(filters, heads)
         jacobian = np.zeros((self.n_tasks, self.n_shared), dtype=theta.dtype)
         slope, rows = self._through(outward, heads), self._flat()
@@ -151,6 +160,12 @@ class PatchNetwork:
             common, own = self.heads.backward(self._head_gradient(features, outward, False))
             jacobian[:, self.n_encoder :] = common
         return self._losses(value), jacobian, own
+
+    def _parts(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Filters ``(R, d)`` and heads ``(T or 1, O, R + 1)``."""
+        common, own = theta[self.n_encoder : self.n_shared], theta[self.n_shared :]
+        filters = theta[: self.n_encoder].reshape(self.n_filters, -1)
+        return filters, self.heads.effective(common, own).astype(theta.dtype)
 
     def _flat(self) -> FloatArray:
         return self.patches.reshape(-1, self.patches.shape[2])

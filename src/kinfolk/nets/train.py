@@ -12,11 +12,11 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.nets.steps import OPTIMIZERS
+from kinfolk.nets.weighting import Rule, matched
 
 _EXPLODED = 10.0  # times the loss at the start
 _MOST_HALVINGS = 5
 
-Rule = Callable[[FloatArray, Any], Any]
 Row = dict[str, float]
 
 
@@ -129,7 +129,7 @@ def descend(
             iteration += 1
             continue
         if iteration % schedule.log_every == 0:
-            found = note(losses)
+            found = note(losses if rows is None else network.losses(theta))
             if total <= saved[0] or rows is not None:
                 saved = (total, theta, copy.deepcopy(step))
             if held_out is not None:
@@ -143,13 +143,13 @@ def descend(
             theta = network.decayed(theta, 1.0 - rate * schedule.decay)
         theta = theta - rate * direction
         iteration += 1
-    if not np.isfinite(network.losses(theta)).all():
+    losses = network.losses(theta)
+    if not float(losses.sum()) <= limit:
         theta = saved[1]
-    if held_out is not None and note(network.losses(theta)) > best[0]:
-        theta = best[1]
-    elif held_out is None:
-        note(network.losses(theta))
-    return Descended(theta, history, iteration, halvings, False)
+        losses = network.losses(theta)
+    if history[-1]["iteration"] < iteration and note(losses) < best[0]:
+        best = (0.0, theta)
+    return Descended(theta if held_out is None else best[1], history, iteration, halvings, False)
 
 
 def _direction(network: Any, theta: Any, step: Any, rule: Rule | None) -> tuple[FloatArray, Any]:
@@ -158,7 +158,12 @@ def _direction(network: Any, theta: Any, step: Any, rule: Rule | None) -> tuple[
         losses, gradient = network.gradient(theta)
         return losses, step(gradient)
     losses, jacobian, own = network.jacobian(theta)
-    return losses, step(network.joined(rule(losses, jacobian), own))
+    direction, equal = rule(losses, jacobian), jacobian.sum(axis=0)
+    if getattr(rule, "is_optimizer", False):
+        plain = step(network.joined(equal, own))
+        shared, own = plain[: network.n_shared], plain[network.n_shared :]
+        return losses, network.joined(matched(direction, shared), own)
+    return losses, step(network.joined(matched(direction, equal), own))
 
 
 def _batches(n: int, size: int | None, generator: np.random.Generator | None) -> Any:
