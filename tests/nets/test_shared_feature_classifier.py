@@ -290,3 +290,17 @@ def test_what_cannot_be_fitted_is_refused(data):
         net().fit(data.X, np.ones(len(data.y)))
     with pytest.raises(InputError, match="0 sample"):
         net().fit(data.X.iloc[:0], data.y[:0])
+
+
+def test_images_are_compared_with_a_net_among_all_methods(monkeypatch):
+    digits = load_digits()
+    zero_or_one = np.flatnonzero(digits.target < 2)[:120]
+    X = kinfolk.patches_to_frame(digits.images[zero_or_one], np.arange(120) % 3)
+    monkeypatch.setattr(kinfolk, "all_estimators", lambda kind: [kinfolk.PooledLogistic, kinfolk.IndependentLogistic])
+    found = kinfolk.compare(X, digits.target[zero_or_one], task="task", image_shape=(1, 8, 8), cv=3)
+    scores = found.methods.set_index("method")
+    assert set(scores.index) == {"PooledLogistic", "IndependentLogistic", "SharedFeatureClassifier"}
+    assert scores.loc["SharedFeatureClassifier", "accuracy"] > 0.95
+    assert found.estimators["SharedFeatureClassifier"].image_shape == (1, 8, 8)
+    wrong = kinfolk.compare(X, digits.target[zero_or_one], task="task", image_shape=(1, 7, 7), cv=2)
+    assert "takes 49 columns beside the task; X has 64" in wrong.failures["SharedFeatureClassifier"]

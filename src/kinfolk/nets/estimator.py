@@ -34,6 +34,7 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
     """Base of `SharedFeatureClassifier` and `SharedFeatureRegressor`."""
 
     simplicity = 5
+    learns_by_steps = True  # the report shows its history_
     encoder_: dict[str, FloatArray]
     heads_: FloatArray
     population_head_: FloatArray | None

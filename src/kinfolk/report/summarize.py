@@ -10,6 +10,7 @@ import pandas as pd
 from kinfolk.base import TaskEstimator
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
 from kinfolk.report.summarize_graph import summarize_graphs
+from kinfolk.report.summarize_learning import summarize_learning
 from kinfolk.selection import Comparison
 from kinfolk.selection.comparison import ALONE
 
@@ -32,7 +33,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         recommended one, or the best other one when the baseline itself is recommended), ``headline``, ``tasks`` (one
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
         method fitted on all rows, None for methods without coefficients), ``graphs`` (what `summarize_graphs` says of
-        the methods with a task graph), ``command``.
+        the methods with a task graph), ``learning`` (`summarize_learning` of those that learn by steps), ``command``.
     """
     found = comparison.to_dict()
     shown = comparison.recommended
@@ -55,6 +56,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
         "model": _model(comparison, shown, refit),
         "graphs": summarize_graphs(comparison, refit),
+        "learning": summarize_learning(comparison, refit),
         "command": command or call,
     }
 
