@@ -159,6 +159,19 @@ def test_adapt_learns_new_tasks_and_leaves_known_ones(head, data, three):
         model.adapt(data.X[:5].assign(task=77), three[:5], mode="all")
 
 
+def test_finetuning_goes_on_from_the_heads_of_all_new_tasks():
+    tasks = make_shared_feature_tasks(6, 20, 40, noise=2.0, random_state=0)
+    model = SharedFeatureClassifier.theory(task="task", unseen="population", max_iter=100).fit(tasks.X, tasks.y)
+    new = make_shared_feature_tasks(3, 20, 40, noise=2.0, random_state=1)
+    X = new.X.assign(task=new.X["task"] + 50)
+    plain = model.adapt(X, new.y)
+    tuned = model.set_params(max_iter=1, learning_rate=1e-9).adapt(X, new.y, mode="finetune")
+    assert np.ptp(plain.heads_[6:], axis=0).max() > 0.01
+    assert_allclose(tuned.heads_, plain.heads_, rtol=1e-5, atol=1e-7)
+    assert_array_equal(tuned.population_head_, model.population_head_)
+    assert np.isfinite(tuned.predict_proba(X.assign(task=99))).all()
+
+
 def test_tasks_may_have_classes_of_their_own(data):
     names = np.array([["cat", "dog"], ["car", "ship"]])[data.X["task"] % 2, data.y]
     model = net(max_iter=300).fit(data.X, names)
@@ -226,6 +239,7 @@ def test_held_out_rows_end_the_fit_before_it_memorises(data):
     assert stopped.n_iter_ < 400
     held_out = stopped.history_["held_out_loss"]
     assert held_out.iloc[-1] > held_out.min()
+    assert_allclose(stopped.history_[["loss", "held_out_loss"]].iloc[0], np.log(2), rtol=0.3)
     test, y = data.sample(100, 1)
     losses = [-np.log(model.predict_proba(test)[np.arange(len(y)), y]).mean() for model in (free, stopped)]
     assert losses[1] < losses[0]
@@ -284,6 +298,8 @@ def test_what_cannot_be_fitted_is_refused(data):
     for parameters, message in wrong:
         with pytest.raises(InputError, match=message):
             net(**parameters).fit(data.X, data.y)
+    with pytest.raises(InputError, match="holds rows out of tasks that have several; here no task has"):
+        net(early_stopping=True).fit(data.X.groupby("task").head(1), data.y[:: len(data.y) // 12])
     with pytest.raises(InputError, match="NaN"):
         net().fit(data.X.assign(x0=np.nan), data.y)
     with pytest.raises(InputError, match="at least two classes; y holds one class, 1"):

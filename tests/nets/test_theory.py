@@ -8,11 +8,11 @@ from kinfolk import SharedFeatureClassifier
 from kinfolk.nets import benefit_ratio, feature_learning, make_shared_feature_tasks
 
 
-def fitted(n_tasks, seed, sizes=(), settings=(), **overrides):
+def fitted(n_tasks, seed, sizes=(), **overrides):
     tasks = make_shared_feature_tasks(n_tasks, random_state=seed, **dict(sizes))
-    monitor = feature_learning(tasks, tasks.sample(max(100, 1000 // n_tasks), random_state=1000 + seed))
-    net = SharedFeatureClassifier.theory(task="task", monitor=monitor, random_state=seed, **overrides)
-    return tasks, net.fit(tasks.X, tasks.y)
+    monitor = feature_learning(tasks, tasks.sample(max(50, 600 // n_tasks), random_state=1000 + seed))
+    parameters = {"log_every": 50, "random_state": seed} | overrides
+    return tasks, SharedFeatureClassifier.theory(task="task", monitor=monitor, **parameters).fit(tasks.X, tasks.y)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,10 @@ def test_without_a_shared_feature_nobody_is_hurt():
 def test_the_transition_is_where_the_benefit_ratio_says():
     """Shared features are not learned at R = 1 and are at R = 6."""
     assert 0.9 < benefit_ratio(2, 30).shared < 1 < 5.8 < benefit_ratio(12, 30).shared < 6
-    few = [fitted(2, seed)[1].history_["test_accuracy_shared"].iloc[-1] for seed in range(3)]
-    many = [fitted(12, seed)[1].history_["test_accuracy_shared"].iloc[-1] for seed in range(3)]
+    few, many = (
+        [fitted(n_tasks, seed, log_every=1000)[1].history_["test_accuracy_shared"].iloc[-1] for seed in range(3)]
+        for n_tasks in (2, 12)
+    )
     assert np.mean(few) < 0.65
     assert np.mean(many) > 0.9
 

@@ -1,13 +1,14 @@
 """What an estimator's encoder makes of rows in standardised units, in NumPy or in PyTorch."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
-from kinfolk.nets.heads import Heads
+from kinfolk.nets.heads import Heads, aligned_start
 from kinfolk.nets.patch_network import PatchNetwork, patch_features
 from kinfolk.nets.patches import cut
 from kinfolk.tasks import TaskData
@@ -32,18 +33,14 @@ def arranged(net: Any, scaled: FloatArray) -> FloatArray:
     return rows if net._n_patches == 1 else rows.reshape(len(rows), net._n_patches, -1)
 
 
-def make_network(net: Any, data: TaskData, kind: str, n_outputs: int, start: Any) -> Any:
-    """The network over all rows, each task's weights adding up to one.
-
-    ``start`` makes the start of the heads ``(O, R + 1)`` of O and R.
-    """
+def make_network(net: Any, data: TaskData, heads: Heads) -> Any:
+    """The network over all rows, each task's weights adding up to one."""
     rows = arranged(net, data.X)
     weights = np.ones(len(data.y)) if data.weights is None else data.weights
     codes = data.codes
     weights = (weights / np.bincount(codes, weights, minlength=data.n_tasks)[codes]).astype(rows.dtype)
     y, loss = data.y.astype(rows.dtype), net._loss()[0]
     if not in_torch(net):
-        heads = Heads(kind, data.n_tasks, start(n_outputs, net.n_filters), net.train_head)
         return PatchNetwork(rows, y, codes, weights, heads, loss, net.n_filters, net.activation_power)
     from kinfolk.nets._torch import torch
     from kinfolk.nets.torch_network import TorchNetwork, encode, find_device
@@ -53,7 +50,8 @@ def make_network(net: Any, data: TaskData, kind: str, n_outputs: int, start: Any
     features = encode(module, rows[:2], device)
     if features.ndim != 2:
         raise InputError(f"encoder must give features (n, R); of {rows[:2].shape} it made {features.shape}.")
-    heads = Heads(kind, data.n_tasks, start(n_outputs, features.shape[1]), net.train_head)
+    if features.shape[1] != heads.start.shape[1] - 1:  # a given module says itself how many features it makes
+        heads = replace(heads, start=aligned_start(len(heads.start), features.shape[1]))
     there = (torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in (rows, y, weights))
     rows_there, y_there, weights_there = there
     return TorchNetwork(module, rows_there, y_there, codes, weights_there, heads, loss)

@@ -18,7 +18,7 @@ from kinfolk.base.estimator import lay_out
 from kinfolk.exceptions import InputError
 from kinfolk.nets.encoders import begin, encoded, in_torch, make_network
 from kinfolk.nets.head_fit import fit_head
-from kinfolk.nets.heads import aligned_start
+from kinfolk.nets.heads import Heads, aligned_start
 from kinfolk.nets.parameters import check_parameters, geometry
 from kinfolk.nets.stored import StoredNet
 from kinfolk.nets.train import Schedule, descend
@@ -273,7 +273,8 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.head_kind_ = self._auto_head(data) if self.head == "auto" else self.head
         if self.unseen == "population" and self.head_kind_ == "per_task":
             raise InputError("Tasks with heads of their own have no population prediction: use unseen='raise'.")
-        network = make_network(self, data, self.head_kind_, n_outputs, aligned_start)
+        heads = Heads(self.head_kind_, data.n_tasks, aligned_start(n_outputs, self.n_filters), self.train_head)
+        network = make_network(self, data, heads)
         if not self.train_head and network.heads.start.shape[1] <= max(n_outputs, 2):
             raise InputError(f"train_head=False needs at least {max(n_outputs, 2)} filters, one of each class.")
         theta = begin(self, network, generator)
@@ -281,8 +282,10 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
             self._descend(network, theta, generator)
             return
         fold = data.deal(max(2, round(1.0 / self.validation_fraction)), generator)
-        held_out = network.select(np.flatnonzero(fold == 0))
-        self._descend(network.select(np.flatnonzero(fold != 0)), theta, generator, held_out)
+        if (fold != 0).all():
+            raise InputError("early_stopping=True holds rows out of tasks that have several; here no task has.")
+        learned, held_out = (network.select(np.flatnonzero(rows)).balanced() for rows in (fold != 0, fold == 0))
+        self._descend(learned, theta, generator, held_out)
 
     def _descend(self, network: Any, theta: Any, generator: np.random.Generator, held_out: Any = None) -> None:
         y = np.asarray(network.y.cpu() if in_torch(self) else network.y)
@@ -323,9 +326,11 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def _finetune(self, data: TaskData, heads: FloatArray) -> FloatArray:
         """Go on from the fitted encoder and the new heads; returns the heads of the new tasks."""
-        network = make_network(self, data, "per_task", heads.shape[1], lambda *_: heads[0])
-        tail = heads.ravel() if self.train_head else np.zeros(0)
-        self._descend(network, network.assemble(self.encoder_, tail), np.random.default_rng(self.random_state))
+        network = make_network(self, data, Heads("per_task", data.n_tasks, heads[0]))
+        population = self.population_head_
+        theta = network.assemble(self.encoder_, heads.ravel())
+        self._descend(network, theta, np.random.default_rng(self.random_state))
+        self.population_head_ = population
         return self.heads_
 
     def _publish(self, network: Any, theta: Any) -> None:

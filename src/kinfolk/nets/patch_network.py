@@ -115,6 +115,11 @@ class PatchNetwork:
             _buffers={},
         )
 
+    def balanced(self) -> "PatchNetwork":
+        """The same network, with weights that add up to one over the rows of each task that it has."""
+        total = np.bincount(self.codes, self.weights, minlength=self.n_tasks)[self.codes]
+        return replace(self, weights=(self.weights / total).astype(self.weights.dtype), _buffers={})
+
     def decayed(self, theta: FloatArray, factor: float) -> FloatArray:
         """Parameters with an encoder that is smaller by a factor."""
         return np.concatenate((factor * theta[: self.n_encoder], theta[self.n_encoder :]))

@@ -139,6 +139,11 @@ class TorchNetwork:
         weights = scale * self.weights[at]
         return replace(self, rows=self.rows[at], y=self.y[at], codes=self.codes[rows], weights=weights)
 
+    def balanced(self) -> "TorchNetwork":
+        """The same network, with weights that add up to one over the rows of each task that it has."""
+        total = np.bincount(self.codes, self.weights.cpu().numpy(), minlength=self.n_tasks)[self.codes]
+        return replace(self, weights=self.weights / torch.as_tensor(total).to(self.weights))
+
     def decayed(self, theta: Any, factor: float) -> Any:
         """Parameters with an encoder that is smaller by a factor."""
         return torch.cat((factor * theta[: self.n_encoder], theta[self.n_encoder :]))

@@ -105,12 +105,13 @@ def descend(
     saved: tuple[float, Any, Any] = (np.inf, theta, copy.deepcopy(step))
     history: list[Row] = []
     limit, halvings, stale, iteration = np.inf, 0, 0, 0
+    n_tested = 0 if held_out is None else len(np.unique(held_out.codes))
     batches = _batches(len(network.y), schedule.batch_size, generator)
 
     def note(losses: FloatArray) -> float:
         row = {"iteration": float(iteration), "loss": float(losses.mean()), "learning_rate": rate}
         if held_out is not None:
-            row["held_out_loss"] = float(held_out.losses(theta).mean())
+            row["held_out_loss"] = float(held_out.losses(theta).sum()) / n_tested
         history.append(row | observe(theta))
         return row.get("held_out_loss", row["loss"])
 
