@@ -286,6 +286,8 @@ def test_what_cannot_be_fitted_is_refused(data):
         ({"patch_size": 2}, "give image_shape"),
         ({"image_shape": (1, 3, 3)}, r"image_shape=\(1, 3, 3\) takes 9 columns beside the task; X has 4"),
         ({"image_shape": (1, 2, 2), "patch_size": 3}, "larger than the images, 2 x 2"),
+        ({"stride": 2}, "stride is the step of the squares of patch_size"),
+        ({"image_shape": (1, 2, 2), "patch_size": 2, "n_patches": 2}, "leave n_patches and other encoders out"),
         ({"image_shape": 4}, "must be .channels, height, width."),
         ({"n_filters": 0}, "n_filters must be a whole number of at least 1"),
         ({"activation_power": 0.5}, "activation_power must be at least 1"),

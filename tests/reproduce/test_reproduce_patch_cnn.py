@@ -44,7 +44,7 @@ def test_a_control_changes_what_it_says(monkeypatch):
     changes = {cell["control"]: made for cell, made in zip(features._controls("small", 10), seen, strict=True)}
     assert changes["no shared feature"] == ({"shared_probability": 0.0}, {})
     assert changes["rows of all tasks of its own"] == ({"n_samples": 300}, {"learning_rate": 4.0})
-    assert changes["as many rows in all"] == ({"n_samples": 15}, {})
+    assert changes["rows of five tasks dealt over all"] == ({"n_samples": 15}, {})
     assert changes["labels turned in half of the tasks"][0]["label_polarity"].tolist() == [1, -1] * 5
     assert set(changes) == set(features.CONTROLS)
 

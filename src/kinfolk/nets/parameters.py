@@ -53,7 +53,11 @@ def geometry(net: Any, n_columns: int, n_patches: int | None) -> int:
         raise InputError(
             f"image_shape={tuple(shape)} takes {int(np.prod(shape))} columns beside the task; X has {n_columns}."
         )
+    if net.stride is not None and net.patch_size is None:
+        raise InputError("stride is the step of the squares of patch_size: give that, too.")
     if net.patch_size is not None:
+        if net.n_patches is not None or net.encoder != "patch":
+            raise InputError("patch_size cuts images for encoder='patch': leave n_patches and other encoders out.")
         if shape is None:
             raise InputError("patch_size cuts images: give image_shape=(channels, height, width), too.")
         if net.patch_size > min(shape[1:]):

@@ -46,11 +46,11 @@ CONTROLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # changes of the
     "plain ReLU": ({}, {"activation_power": 1}),
     "squares": ({}, {"activation_power": 2}),
     "rows of all tasks of its own": ({"n_samples": "all"}, {}),
-    "as many rows in all": ({"n_samples": "one"}, {}),
+    "rows of five tasks dealt over all": ({"n_samples": "dealt"}, {}),
 }
 _BOTH = ["no shared feature", "only the shared feature", "shared in 3 of 10 rows", "four patches", "larger start"]
 _ALONE = ["plain ReLU", "squares", "rows of all tasks of its own"]
-_TOGETHER = ["labels turned in half of the tasks", "as many rows in all"]
+_TOGETHER = ["labels turned in half of the tasks", "rows of five tasks dealt over all"]
 
 
 def _controls(size: str, many: int) -> list[Cell]:
@@ -120,7 +120,7 @@ def controls(cell: Cell, generator: np.random.Generator) -> Row:
         data["n_samples"] = n * cell["many"]
         rate = SIZES[cell["size"]][1].get("learning_rate", 0.4)
         net |= {"learning_rate": cell["many"] * rate}
-    if data.get("n_samples") == "one":
+    if data.get("n_samples") == "dealt":
         data["n_samples"] = max(2, round(n * 5 / cell["many"]))
     return _end(*_fit(cell["size"], cell["K"], generator, data, net))
 
