@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 
-from kinfolk import SharedFeatureClassifier
+from kinfolk import InputError, SharedFeatureClassifier
 from kinfolk.nets import benefit_ratio, feature_learning, make_shared_feature_tasks
 
 
@@ -107,6 +108,13 @@ def test_a_step_that_is_far_too_large_ends_finite(factor):
 def test_a_hopeless_step_says_so_and_keeps_what_was_there():
     tasks = make_shared_feature_tasks(16, random_state=0)
     net = SharedFeatureClassifier.theory(task="task", learning_rate=1e9)
-    with pytest.warns(UserWarning, match=r"halved 5 times.*Take a learning rate below 3.1e\+07"):
+    with pytest.warns(ConvergenceWarning, match=r"halved 5 times.*Take a learning rate below 3.1e\+07"):
         net.fit(tasks.X, tasks.y)
     assert np.isfinite(net.predict_proba(tasks.X)).all()
+
+
+def test_values_that_are_too_large_for_the_start_are_refused():
+    tasks = make_shared_feature_tasks(2, 5, 10, random_state=0)
+    huge = tasks.X.assign(x0=1e30)
+    with pytest.raises(InputError, match=r"not finite at the start.*Keep standardize=True"):
+        SharedFeatureClassifier.theory(task="task").fit(huge, tasks.y)

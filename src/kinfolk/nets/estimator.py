@@ -308,7 +308,8 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
             self.n_iter_no_change,
         )
         rule = make_rule(self.weighting, network.n_tasks, generator)
-        with _seeded(self, generator):
+        # an overflow is what the guard looks for
+        with np.errstate(over="ignore", invalid="ignore"), _seeded(self, generator):
             ended = descend(
                 network, theta, schedule, rule=rule, generator=generator, held_out=held_out, observe=observe
             )

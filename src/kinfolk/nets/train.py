@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kinfolk._typing import FloatArray
+from kinfolk.exceptions import InputError
 from kinfolk.nets.steps import OPTIMIZERS
 from kinfolk.nets.weighting import Rule, matched
 
@@ -99,6 +100,11 @@ def descend(
         The same network over rows that end the descent; the best parameters on them are returned.
     observe : callable
         What else to note of the parameters.
+
+    Raises
+    ------
+    InputError
+        The loss is not finite at the start.
     """
     step, rate = OPTIMIZERS[schedule.optimizer](), schedule.rate
     best: tuple[float, Any] = (np.inf, theta)
@@ -121,6 +127,11 @@ def descend(
         losses, direction = _direction(part, theta, step, rule)
         total = float(losses.sum())
         if iteration == 0:
+            if not np.isfinite(total):
+                raise InputError(
+                    "The loss is not finite at the start: values of X are too large for this start. Keep "
+                    "standardize=True, take a smaller init_scale or dtype='float64'."
+                )
             limit = _EXPLODED * max(total, float(network.n_tasks))
         if not total <= limit:  # not a number, too
             if halvings == _MOST_HALVINGS:
@@ -148,8 +159,8 @@ def descend(
     if not float(losses.sum()) <= limit:
         theta = saved[1]
         losses = network.losses(theta)
-    if history[-1]["iteration"] < iteration and note(losses) < best[0]:
-        best = (0.0, theta)
+    if history[-1]["iteration"] < iteration and (found := note(losses)) < best[0]:
+        best = (found, theta)
     return Descended(theta if held_out is None else best[1], history, iteration, halvings, False)
 
 
