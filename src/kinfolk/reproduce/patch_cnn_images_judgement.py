@@ -23,7 +23,9 @@ def _images(rows: list[Row]) -> Iterator[Claim]:
         yield at_least(f"{data}: accuracy with one shared head, above alone", shared - alone, 0.1)
         if data == "MNIST5k-C":
             yield at_least(f"{data}: accuracy together, the better of shared and shared+specific heads", best, 0.74)
-            yield at_least(f"{data}: tasks that a shared head hurts", float(len(hurt(group, "shared"))), 1.0)
+            harmed = hurt(group, "shared")
+            name = f"{data}: tasks that a shared head hurts ({', '.join(harmed) or 'none'})"
+            yield at_least(name, float(len(harmed)), 1.0)
             harm = {head: task_gain(group, head, "invert") for head in ("shared", "shared+specific")}
             name = f"{data}, invert: gain of shared+specific heads above that of a shared one"
             yield at_least(name, harm["shared+specific"] - harm["shared"], 0.0)
