@@ -1,7 +1,11 @@
 """Saved nets on the command line: described, used, and taught new tasks."""
 
+import json
+
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 
 import kinfolk
 from kinfolk.cli import main
@@ -28,3 +32,21 @@ def test_a_saved_net_is_described_predicts_and_adapts(classes, tmp_path, capsys)
     data.X.assign(task=77, y=y).head(10).to_csv(new, index=False)
     assert main(["adapt", saved, new, "--target", "y", "--save", more]) == 0
     assert 77 in kinfolk.load_model(more).tasks_
+
+
+def test_images_are_compared_with_a_net(tmp_path, capsys, monkeypatch):
+    digits = load_digits()
+    rows = np.flatnonzero(digits.target < 2)[:120]
+    X = kinfolk.patches_to_frame(digits.images[rows], np.arange(120) % 3)
+    table, report, numbers = (str(tmp_path / name) for name in ("d.csv", "r.html", "n.json"))
+    X.assign(digit=digits.target[rows]).to_csv(table, index=False)
+    monkeypatch.setattr(kinfolk, "all_estimators", lambda kind: [kinfolk.PooledLogistic, kinfolk.IndependentLogistic])
+    command = ["compare", table, "--task", "task", "--target", "digit", "--cv", "2", "--report", report]
+    assert main([*command, "--image-shape", "1,8,8", "--json", numbers]) == 0
+    found = json.loads((tmp_path / "n.json").read_text())
+    assert "SharedFeatureClassifier" in [row["method"] for row in found["methods"]]
+    assert "--image-shape 1,8,8" in found["command"]
+    assert "How SharedFeatureClassifier learned" in (tmp_path / "r.html").read_text()
+    capsys.readouterr()
+    assert main([*command, "--image-shape", "8x8"]) == 2
+    assert "channels,height,width, for example 1,28,28; got '8x8'" in capsys.readouterr().err
