@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PooledLogistic,
         PooledRidge,
     )
+    from kinfolk.nets import SharedFeatureClassifier, SharedFeatureRegressor, patches_to_frame
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
     from kinfolk.selection import (
         Comparison,
@@ -48,6 +49,9 @@ _HOME = {
     "TaskGraphTracker": "graph",
     "ReducedRankRegressor": "transfer",
     "SpectralTransferRegressor": "transfer",
+    "SharedFeatureClassifier": "nets",
+    "SharedFeatureRegressor": "nets",
+    "patches_to_frame": "nets",
     "GuardedRegressor": "selection",
     "GuardedClassifier": "selection",
     "compare": "selection",
@@ -83,6 +87,9 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "TaskGraphTracker",
     "ReducedRankRegressor",
     "SpectralTransferRegressor",
+    "SharedFeatureClassifier",
+    "SharedFeatureRegressor",
+    "patches_to_frame",
     "GuardedRegressor",
     "GuardedClassifier",
     "compare",

@@ -35,9 +35,9 @@ def test_more_rows_and_more_tasks_never_hurt_at_the_best_ridge(estimate):
 
 def test_curves_invert_what_a_wanted_error_takes(estimate):
     target = 0.9 * outlook(estimate).coupled
-    assert outlook_curve(estimate, "n", [rows_for(estimate, target)]).errors[0, 2] == pytest.approx(target, rel=1e-6)
+    assert outlook_curve(estimate, "n", [rows_for(estimate, target)]).errors[0, 2] == pytest.approx(target, rel=1e-3)
     target = 0.5 * (outlook(estimate).coupled + floor_of_tasks(estimate))
-    assert outlook_curve(estimate, "T", [tasks_for(estimate, target)]).errors[0, 2] == pytest.approx(target, rel=1e-6)
+    assert outlook_curve(estimate, "T", [tasks_for(estimate, target)]).errors[0, 2] == pytest.approx(target, rel=1e-3)
 
 
 def test_without_a_ridge_errors_peak_where_a_part_interpolates(estimate):

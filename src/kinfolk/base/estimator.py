@@ -32,8 +32,8 @@ _COMMON = (
 )
 
 
-class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn is untyped
-    """Base of `TaskRegressor` and `TaskClassifier`.
+class TaskReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """What every estimator with a task column shares, linear or not: reading its rows and telling its tasks apart.
 
     Class attributes
     ----------------
@@ -47,34 +47,10 @@ class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn i
     has_population: bool = True
 
     task: str | int | None
-    standardize: bool
     unseen: str
-    result_: Any
     tasks_: LabelArray
     _scaling: Scaling
-
-    @abstractmethod
-    def _solve(self, data: TaskData) -> FitResult:
-        """Fit all tasks."""
-
-    @property
-    def n_iter_(self) -> int:
-        """Iterations used by the method, at least 1."""
-        return max(1, int(self.result_.n_iter))
-
-    def _learned(self) -> list[str]:
-        """Names of the attributes that this method's own fit sets, beside those of every method."""
-        common = set(_COMMON)
-        return [name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in common]
-
-    def _warn_unless_settled(self, result: FitResult) -> None:
-        if not result.status.ok:
-            warnings.warn(
-                f"{type(self).__name__} {result.status.value} ({result.n_iter} iterations); "
-                "its estimates are usable but not final: raise max_iter or loosen tol.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+    _task_position: int | None
 
     def _new_tasks(
         self, X: Any, sample_weight: Any, read_target: Callable[[int], FloatArray]
@@ -126,6 +102,36 @@ class TaskEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn i
             return match_labels(table.labels, self.tasks_)
         population = "Use unseen='population' for the population prediction, or " if self.has_population else "Use "
         return check_seen(table.labels, self.tasks_, remedy=population + "adapt(X, y) to learn them from some rows.")
+
+
+class TaskEstimator(TaskReader, ABC):
+    """Base of `TaskRegressor` and `TaskClassifier`, whose tasks are linear in the features."""
+
+    standardize: bool
+    result_: Any
+
+    @abstractmethod
+    def _solve(self, data: TaskData) -> FitResult:
+        """Fit all tasks."""
+
+    @property
+    def n_iter_(self) -> int:
+        """Iterations used by the method, at least 1."""
+        return max(1, int(self.result_.n_iter))
+
+    def _learned(self) -> list[str]:
+        """Names of the attributes that this method's own fit sets, beside those of every method."""
+        common = set(_COMMON)
+        return [name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in common]
+
+    def _warn_unless_settled(self, result: FitResult) -> None:
+        if not result.status.ok:
+            warnings.warn(
+                f"{type(self).__name__} {result.status.value} ({result.n_iter} iterations); "
+                "its estimates are usable but not final: raise max_iter or loosen tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
 
 def lay_out(

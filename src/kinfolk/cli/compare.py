@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--methods", default="all", metavar="A,B,...", help="methods to compare (default: all)")
     parser.add_argument("--cv", type=int, default=5, metavar="K", help="folds inside the tasks (default: 5)")
     parser.add_argument("--scoring", default="auto", choices=["auto", "squared_error", "absolute_error", "log_loss"])
+    parser.add_argument(
+        "--image-shape", metavar="C,H,W", help="features are the pixels of images: a net is one more of all methods"
+    )
     parser.add_argument("--seed", type=int, default=0, help="deals the rows over the folds (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="threads over methods and folds (default: 1)")
     parser.add_argument("--report", metavar="FILE.html", help="write a self-contained HTML report")
@@ -41,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
             methods=methods,
             cv=args.cv,
             scoring=args.scoring,
+            image_shape=_image_shape(args.image_shape),
             random_state=args.seed,
             n_jobs=args.jobs,
             progress=progress,
@@ -76,7 +80,19 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--cv must be at least 2; got {args.cv}.")
     if args.jobs == 0:
         raise InputError("--jobs must be a number of threads, or -1 for all; got 0.")
+    _image_shape(args.image_shape)
     check_folders(args.report, args.json, args.save)
+
+
+def _image_shape(text: str | None) -> tuple[int, int, int] | None:
+    from kinfolk.exceptions import InputError
+
+    if text is None:
+        return None
+    sizes = [int(part) for part in text.split(",") if part.strip().isdigit()]
+    if len(sizes) != 3 or text.count(",") != 2 or min(sizes) < 1:
+        raise InputError(f"--image-shape must be channels,height,width, for example 1,28,28; got {text!r}.")
+    return sizes[0], sizes[1], sizes[2]
 
 
 def _words(args: argparse.Namespace) -> list[str]:
@@ -89,6 +105,8 @@ def _words(args: argparse.Namespace) -> list[str]:
     for name, default in defaults.items():
         if getattr(args, name) != default:
             words += [f"--{name}", str(getattr(args, name))]
+    if args.image_shape is not None:
+        words += ["--image-shape", args.image_shape]
     return [*words, *(["--drop-missing"] if args.drop_missing else [])]
 
 

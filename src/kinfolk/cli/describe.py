@@ -33,16 +33,18 @@ def run(args: argparse.Namespace) -> int:
 def _tasks(model: Any) -> dict[str, Any]:
     if hasattr(model, "weights_"):
         return _mixture(model)
-    results = model.result_ if isinstance(model.result_, tuple) else (model.result_,)
+    net = not hasattr(model, "result_")  # a net has its steps, and no posterior
+    results = () if net else model.result_ if isinstance(model.result_, tuple) else (model.result_,)
+    fit = [f"{result.status.value}, {result.n_iter} iterations" for result in results]
     classes = {"classes": _some([str(label) for label in model.classes_])} if hasattr(model, "classes_") else {}
     noise = {"noise": _range(model.noise_variance_)} if hasattr(model, "noise_variance_") else {}
     return {
         "tasks": _some([str(task) for task in model.tasks_]),
         **classes,
         "features": _some([str(name) for name in model.feature_names_]),
-        "fit": "; ".join(f"{result.status.value}, {result.n_iter} iterations" for result in results),
+        "fit": "; ".join(fit) or f"{model.n_iter_} steps of gradient descent",
         **noise,
-        **_numbers(model, model._learned()),
+        **_numbers(model, model._fitted if net else model._learned()),
         **_graph(model),
     }
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_table_arguments(parser)
-    parser.add_argument("--target-risk", type=float, metavar="R", help="wanted mean squared error of new rows")
+    parser.add_argument(
+        "--target-risk", type=float, metavar="R", help="wanted error of new rows: mean squared error, or rate of errors"
+    )
     parser.add_argument(
         "--over",
         default="n",
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io.atomic import atomic_write
     from kinfolk.report import summarize_plan, write_plan_report
     from kinfolk.theory import estimate_problem
-    from kinfolk.validation import check_regression_target, check_table, check_target
+    from kinfolk.validation import check_classes, check_table, check_target, holds_classes
 
     check_folders(args.report, args.json)
     table = read(args)
@@ -46,9 +48,12 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("plan is for rows of different tasks: name their column with --task, and one --target.")
     if table.weights is not None:
         raise InputError("plan does not know weights of rows: leave out --weights.")
-    check_regression_target(table.y)
     checked = check_table(table.X, task=table.task)
-    y = check_target(table.y, n_rows=len(checked.features), allow_2d=False, allow_missing=False)
+    y: Any = table.y
+    if holds_classes(y):
+        y = check_classes(y, n_rows=len(checked.features))[1]
+    else:
+        y = check_target(y, n_rows=len(checked.features), allow_2d=False, allow_missing=False)
     assert checked.labels is not None
     estimate = estimate_problem(checked.features, y, checked.labels, seed=args.seed)
     found = summarize_plan(
@@ -74,13 +79,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(table: "TableFile", seed: int) -> "pd.DataFrame":
     from kinfolk import PartialPoolingRegressor
-    from kinfolk.report.summarize_plan import MEASURED
     from kinfolk.selection import measure_learning_curve
+    from kinfolk.validation import holds_classes
 
     # the method of the model that the predictions are about: tasks that are equally alike
-    methods: dict[str, Any] = {name: name for name in MEASURED} | {
-        "PartialPoolingRegressor": PartialPoolingRegressor("scalar")
-    }
+    methods: dict[str, Any] = {name: name for name in ("IndependentRidge", "PooledRidge")}
+    methods |= {"PartialPoolingRegressor": PartialPoolingRegressor("scalar")}
+    if holds_classes(table.y):
+        methods = {name: name for name in ("IndependentLogistic", "PooledLogistic", "MeanRegularizedClassifier")}
     assert table.task is not None
     task = table.task
     return with_progress(
@@ -123,13 +129,16 @@ def _print(found: dict[str, Any], *, n_features: int) -> None:
     for row in found["estimated"]:
         name = f"{row['name']} ({row['what']})"
         console.print(f"  {name:52}{row['value']:10.4g}   {row['low']:.4g} to {row['high']:.4g}", highlight=False)
-    console.print(
-        "\nPredicted mean squared error of new rows, each with its best ridge, intercepts known:", style="dim"
-    )
+    console.print(f"\nPredicted {found['metric']} of new rows, each with its best ridge:", style="dim")
     table = Table(box=None, pad_edge=False, header_style="bold")
     measured = {row["way"]: row for row in found["measured"]}  # the last of each: with most rows
     table.add_column("", justify="left", no_wrap=True)
-    for heading in ("error", "90% interval", "R2 within", *(["measured", "gain"] if measured else [])):
+    for heading in (
+        "error",
+        "90% interval",
+        "saved" if found["metric"] == "rate of errors" else "R2 within",
+        *(["measured", "gain"] if measured else []),
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found["predicted"]:
         cells = [f"{row['error']:.4g}", f"{row['low']:.4g} to {row['high']:.4g}", f"{row['explained']:.3f}"]

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         )
     X = columns_of(model, args.table)
     classifies = hasattr(model, "predict_proba")
+    if args.std and not hasattr(model, "result_"):
+        raise InputError(f"{args.model!r} holds a {type(model).__name__}: a net has no posterior, and so no --std.")
     if classifies and args.std:
         raise InputError(
             f"{args.model!r} holds a {type(model).__name__}: it gives the probability of every class, averaged over "

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _PAPERS = {  # each: a module of `kinfolk.reproduce`, with its _judgement and _figures
     "double-descent": "Alrashdi, Dhifallah and Sifaou, arXiv 2603.05060",
+    "patch-cnn": "Li, Chen, Deng, Kou, Cao and Gu, AISTATS 2025",
     "shared-representation": "Ding, Du and Fang, arXiv 2605.00473",
     "spectral-transfer": "Zhao, Kolar and Lv, arXiv 2604.20161",
     "task-graph": "Wan and Vlaski, arXiv 2510.10570 and 2608.26989",
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     results = folder / "results.json"
     write_results(results, claims, measured, paper=args.paper, quick=args.quick, seed=args.seed)
     _print(claims)
+    for sentence in getattr(paper, "left_out", lambda quick: [])(args.quick):
+        print(sentence)
     print(f"Numbers: {results}")
     print(f"Figures: {', '.join(str(path) for path in figures.draw(measured, folder))}")
     return 0 if all(claim.passed for claim in claims) else 1

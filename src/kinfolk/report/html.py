@@ -13,6 +13,7 @@ _LISTED = 8  # tasks in a table of who helps whom
 def to_html(summary: dict[str, Any]) -> str:
     """One self-contained HTML page (inline styles and SVG, no script, no network) from what `summarize` gives."""
     from kinfolk.report import plots
+    from kinfolk.report.learning_plot import learning
 
     model, shown = summary["model"], summary["shown"]
     pair, note = plots.dumbbell(
@@ -25,7 +26,8 @@ def to_html(summary: dict[str, Any]) -> str:
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, summary["pictured"])}
     graphs = [_drawn(graph) for graph in summary["graphs"]]
-    return _page("report.html", summary | {"graphs": graphs}, figures, dumbbell_note=note)
+    curves = [one | {"drawing": Markup(learning(one))} for one in summary["learning"]]
+    return _page("report.html", summary | {"graphs": graphs, "learning": curves}, figures, dumbbell_note=note)
 
 
 def _drawn(graph: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +83,10 @@ def plan_to_html(summary: dict[str, Any]) -> str:
     figures = {
         "rows": plan_plots.learning_curves(summary, "n"),
         "tasks": plan_plots.learning_curves(summary, "T"),
-        "descent": plan_plots.double_descent(summary),
         "gains": plan_plots.gains_by_size(summary),
     }
+    if summary["descent"] is not None:
+        figures["descent"] = plan_plots.double_descent(summary)
     tasks = summary["tasks"]
     listed = tasks if len(tasks) <= _LISTED else [*tasks[: _LISTED // 2], *tasks[-(_LISTED // 2) :]]
     return _page("plan.html", summary, figures, listed=listed)

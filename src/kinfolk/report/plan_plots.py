@@ -26,14 +26,14 @@ def learning_curves(summary: dict[str, Any], over: str) -> str:
         points = summary["measured"] if over == "n" else []
         for point in points:
             axes.plot(scale * point["factor"], point["error"], "o", color=COLOURS[point["way"]], markersize=5.5)
-        axes.axhline(summary["estimated"][0]["value"], color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
+        axes.axhline(summary["floor"], color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
         _stand(axes, scale)
-        noise, drawn = summary["estimated"][0]["value"], np.array(list(curve["errors"].values()))
+        noise, drawn = summary["floor"], np.array(list(curve["errors"].values()))
         top = max([float(drawn.max()), *(point["error"] for point in points)])
         axes.set_ylim(noise - 0.15 * (top - noise), top + 0.1 * (top - noise))
         _log(axes)
         axes.set_xlabel("rows of the median task" if over == "n" else "tasks")
-        axes.set_ylabel("mean squared error")
+        axes.set_ylabel(summary["metric"])
         what = "rows of every task" if over == "n" else "the number of tasks"
         return svg(figure, f"Predicted error of each task alone, pooled and coupled, along {what}")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kinfolk._typing import LabelArray
+from kinfolk.exceptions import InputError
 from kinfolk.theory import (
     Descent,
     Estimate,
@@ -20,7 +21,14 @@ from kinfolk.theory import (
 )
 
 WAYS = {"alone": "each task alone", "pooled": "one pooled model", "coupled": "coupled"}
-MEASURED = {"IndependentRidge": "alone", "PooledRidge": "pooled", "PartialPoolingRegressor": "coupled"}
+MEASURED = {
+    "IndependentRidge": "alone",
+    "PooledRidge": "pooled",
+    "PartialPoolingRegressor": "coupled",
+    "IndependentLogistic": "alone",
+    "PooledLogistic": "pooled",
+    "MeanRegularizedClassifier": "coupled",
+}
 
 
 def summarize_plan(
@@ -58,21 +66,33 @@ def summarize_plan(
     Returns
     -------
     dict
-        ``verdict, penalty``: sentences; ``data``; ``estimated``: noise, signal, similarity with 90% intervals;
-        ``predicted``: errors of the three ways with intervals; ``gain``; ``tasks``: predicted gain of each, most
-        rows last; ``wanted``: a sentence about ``target_risk`` or None; ``curves``: ``n`` and ``T`` with
-        ``factors, errors, low, high``; ``descent``; ``measured``: points ``factor, way, error``; ``warnings``;
-        ``command``, ``versions``.
+        ``verdict, penalty``: sentences; ``metric, floor``; ``data``; ``estimated``: noise, signal, similarity with 90%
+        intervals; ``predicted``: errors of the three ways with intervals; ``gain``; ``tasks``: predicted gain of each,
+        most rows last, and how alike it is to the others; ``left_out``: the leave-one-out error of one fit; ``wanted``:
+        a sentence about ``target_risk`` or None; ``curves``: ``n`` and ``T`` with ``factors, errors, low, high``;
+        ``descent`` (None for classes); ``measured``: points ``factor, way, error``; ``warnings``; ``command``,
+        ``versions``.
+
+    Raises
+    ------
+    InputError
+        The equations could not be solved: there is no prediction.
     """
     from kinfolk import __version__
 
     told = outlook(estimate)
-    names, counts = np.unique(labels, return_counts=True)
+    if not told.converged:
+        raise InputError(f"{told.verdict} `kinfolk compare` measures without them.")
+    names, counts = estimate.tasks, np.unique(labels, return_counts=True)[1]
     low, high = estimate.interval()
-    everything = estimate.noise + estimate.signal
+    classes = told.metric == "error rate"
+    nothing = 0.5 if classes else estimate.noise + estimate.signal  # the error of a model that knows no feature
     return {
         "verdict": told.verdict,
-        "penalty": f"Penalty: ridge lam = noise / signal = {told.lam:.3g}, coupling c = similarity = {told.c:.2f}.",
+        "penalty": f"Penalty: ridge lam{'' if classes else ' = noise / signal'} = {told.lam:.3g}, "
+        f"coupling c = similarity = {told.c:.2f}.",
+        "metric": "rate of errors" if classes else "mean squared error",
+        "floor": told.floor,
         "data": {
             "target": target,
             "n_rows": estimate.n_rows,
@@ -86,10 +106,15 @@ def summarize_plan(
             for at, (name, words, value) in enumerate(
                 (
                     ("noise", "variance that no model explains", estimate.noise),
-                    ("signal", "variance that a task's true model explains", estimate.signal),
+                    (
+                        "signal",
+                        f"variance {'of the true log-odds' if classes else 'that a true model explains'}",
+                        estimate.signal,
+                    ),
                     ("similarity", "cosine between true models", estimate.similarity),
                 )
             )
+            if not (classes and name == "noise")
         ],
         "predicted": [
             {
@@ -98,7 +123,7 @@ def summarize_plan(
                 "error": getattr(told, way),
                 "low": float(told.intervals[0, at]),
                 "high": float(told.intervals[1, at]),
-                "explained": 1.0 - getattr(told, way) / everything,
+                "explained": 1.0 - getattr(told, way) / nothing,
             }
             for at, (way, name) in enumerate(WAYS.items())
         ],
@@ -106,8 +131,9 @@ def summarize_plan(
         "tasks": _tasks(told, names, counts),
         "wanted": None if target_risk is None else wanted(estimate, target_risk, over),
         "curves": {name: _curve(outlook_curve(estimate, name)) for name in ("n", "T")} if curves else {},
-        "descent": _descent(descent(estimate)) if curves else None,
+        "descent": _descent(descent(estimate)) if curves and not classes else None,
         "measured": _measured(measured),
+        "left_out": {"error": estimate.loo, "se": estimate.loo_se},
         "warnings": list(estimate.warnings),
         "command": command,
         "versions": {"kinfolk": __version__, "numpy": np.__version__},
@@ -121,8 +147,7 @@ def wanted(estimate: Estimate, target: float, over: str) -> str:
         factor = rows_for(estimate, target)
         if np.isinf(factor):
             return (
-                f"An error of {target:.4g} is out of reach: no number of rows goes below the noise, "
-                f"{estimate.noise:.4g}."
+                f"An error of {target:.4g} is out of reach: no number of rows goes below {outlook(estimate).floor:.4g}."
             )
         return (
             f"An error of {target:.4g} takes {factor:.2g} times as many rows in every task "
@@ -140,8 +165,10 @@ def wanted(estimate: Estimate, target: float, over: str) -> str:
 
 def _tasks(told: Outlook, names: LabelArray, counts: Any) -> list[dict[str, Any]]:
     rows = [
-        {"task": str(name), "n_rows": int(count), "gain": float(gain)}
-        for name, count, gain in zip(names, counts, told.per_task, strict=True)
+        {"task": str(name), "n_rows": int(count), "gain": float(gain), "alike": float(alike), "outlier": bool(odd)}
+        for name, count, gain, alike, odd in zip(
+            names, counts, told.per_task, told.alikeness, told.outliers, strict=True
+        )
     ]
     return sorted(rows, key=lambda row: row["n_rows"])
 
@@ -178,7 +205,7 @@ def _measured(table: pd.DataFrame | None) -> list[dict[str, Any]]:
             "factor": float(row["factor"]),
             "way": MEASURED[str(row["method"])],
             "method": str(row["method"]),
-            "error": float(row["loss"]),
+            "error": 1.0 - float(row["accuracy"]) if "accuracy" in row else float(row["loss"]),
             "gain": float(row["gain"]),
             "gain_se": float(row["gain_se"]),
         }

@@ -47,6 +47,7 @@ def compare(
     methods: str | Sequence[Any] | Mapping[str, Any] = "all",
     cv: Any = 5,
     scoring: str = "auto",
+    image_shape: tuple[int, int, int] | None = None,
     random_state: int | None = 0,
     n_jobs: int = 1,
     progress: Progress | None = None,
@@ -74,6 +75,9 @@ def compare(
     scoring : {"auto", "squared_error", "absolute_error", "log_loss"}, default="auto"
         The loss of one observation. ``"auto"``: the log loss of its class for classes, else the squared error;
         ``"log_loss"`` takes whole numbers for classes, too.
+    image_shape : (channels, height, width), optional
+        The columns beside the task are the pixels of images, in C order: then `SharedFeatureClassifier` (for numbers
+        `SharedFeatureRegressor`) with 64 filters over whole images and early stopping is one of ``"all"``, too.
     random_state : int or None, default=0
         Deals the rows over the folds.
     n_jobs : int, default=1
@@ -114,7 +118,7 @@ def compare(
         truth = targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
     wide = targets.ndim == 2
     labels, codes = _tasks(table.labels, targets, task)
-    estimators = named_methods(methods, task, kind)
+    estimators = named_methods(methods if image_shape is None else _with_net(methods, kind, image_shape), task, kind)
     splitter = folds_within(cv, task, wide, random_state)
     folds = [(train, test) for train, test in splitter.split(X, y) if len(test)]
     if not folds:
@@ -222,6 +226,19 @@ def _observations(targets: FloatArray, codes: IntArray) -> tuple[FloatArray, Int
         return targets, codes
     rows, columns = np.nonzero(~np.isnan(targets))
     return targets[rows, columns], columns
+
+
+def _with_net(methods: Any, kind: Kind, image_shape: tuple[int, int, int]) -> Any:
+    """The methods with a net for images among them, where they are all."""
+    if not (isinstance(methods, str) and methods == "all"):
+        return methods
+    import kinfolk
+
+    net = {"regressor": kinfolk.SharedFeatureRegressor, "classifier": kinfolk.SharedFeatureClassifier}[kind]
+    return [
+        *(method.__name__ for method in kinfolk.all_estimators(kind)),
+        net(image_shape=image_shape, n_filters=64, max_iter=1000, early_stopping=True),
+    ]
 
 
 def _make_population(estimators: dict[str, BaseEstimator], kind: str) -> dict[str, str]:

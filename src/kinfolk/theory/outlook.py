@@ -94,10 +94,10 @@ def outlook(estimate: Estimate) -> Outlook:
     weights = problem.alpha / problem.alpha.sum()
     means = float(weights @ alone), pooled, float(weights @ coupled)
     gain = 1.0 - means[2] / means[0]
-    drawn = _drawn(estimate)
+    drawn = errors_of(estimate, estimate.draws)
     if problem.gram is not None:  # errors differ by factors from those of equally alike tasks
-        drawn = drawn[:, :3] * (np.array(means) / np.median(drawn[:, :3], axis=0))
-        drawn = np.column_stack((drawn, 1.0 - drawn[:, 2] / drawn[:, 0]))
+        drawn = drawn * (np.array(means) / np.median(drawn, axis=0))
+    drawn = np.column_stack((drawn, 1.0 - drawn[:, 2] / drawn[:, 0]))
     alikeness, outliers = _alikeness(problem)
     intervals = np.percentile(drawn, [5.0, 95.0], axis=0)
     converged = bool(np.isfinite([*means]).all() and np.isfinite(drawn).all())
@@ -127,23 +127,32 @@ def _floor(problem: Problem) -> float:
     return float(np.average(perfect, weights=problem.alpha))
 
 
-def _drawn(estimate: Estimate) -> FloatArray:
-    """Mean errors alone, pooled and coupled and the gain, for every draw ``(m, 4)``; tasks in groups of one size."""
-    problem, (noise, signal, similarity) = estimate.problem, estimate.draws.T
+def errors_of(estimate: Estimate, points: FloatArray, *, rows: float = 1.0, tasks: float = 1.0) -> FloatArray:
+    """Mean errors alone, pooled and coupled ``(m, 3)`` of equally alike tasks; tasks in groups of one size.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    points : (m, 3) array
+        Noise, signal and similarity.
+    rows, tasks : float
+        Factors of the rows of every task, and of the number of tasks.
+    """
+    problem, (noise, signal, similarity) = estimate.problem, points.T
     teller = Teller(problem)
-    alpha, count, factors = _sizes(problem.alpha, estimate.corrections)
+    alpha, count, factors = _sizes(rows * problem.alpha, estimate.corrections)
     weights = alpha * count / (alpha @ count)
-    concentration = float((problem.alpha**2).sum() / problem.alpha.sum() ** 2)
+    concentration = float((problem.alpha**2).sum() / problem.alpha.sum() ** 2) / tasks
     shared = np.maximum(signal * (similarity + (1.0 - similarity) * concentration), 1e-300)
     noises, totals = (np.broadcast_to(value[:, None], (len(value), len(alpha))) for value in (noise, signal))
-    rows = alpha * problem.n_features
-    alone = teller.error(noises, factors[0] * excess_alone(teller, alpha, noises, totals), totals, rows) @ weights
-    rest = excess_coupled(teller, alpha, count, noise, signal, similarity)
-    coupled = teller.error(noises, factors[1] * rest, totals, rows) @ weights
-    parts = np.full(len(noise), problem.alpha.sum()), noise, shared, np.maximum(signal - shared, 0.0)
-    mean_rows = np.full(len(noise), problem.alpha.mean() * problem.n_features)
+    each = alpha * problem.n_features
+    alone = teller.error(noises, factors[0] * excess_alone(teller, alpha, noises, totals), totals, each) @ weights
+    rest = excess_coupled(teller, alpha, tasks * count, noise, signal, similarity)
+    coupled = teller.error(noises, factors[1] * rest, totals, each) @ weights
+    parts = np.full(len(noise), rows * tasks * problem.alpha.sum()), noise, shared, np.maximum(signal - shared, 0.0)
+    mean_rows = np.full(len(noise), rows * problem.alpha.mean() * problem.n_features)
     pooled = error_pooled(teller, *parts, float(estimate.corrections[2, 0]), mean_rows)
-    return np.column_stack((alone, pooled, coupled, 1.0 - coupled / alone))
+    return np.column_stack((alone, pooled, coupled))
 
 
 def _sizes(alpha: FloatArray, corrections: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

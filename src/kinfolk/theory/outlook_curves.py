@@ -11,10 +11,11 @@ from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory.curves import Peak, learning_curve, ratios
 from kinfolk.theory.estimate import Estimate
-from kinfolk.theory.outlook import error_pooled, excess_alone, excess_coupled
+from kinfolk.theory.outlook import errors_of, outlook
 
 _FACTORS = np.geomspace(0.125, 8.0, 25)
 _DRAWS = 60
+_FACTOR = {"n": "rows", "T": "tasks"}
 _WEAK = 1e-3  # of the best ridge
 
 
@@ -100,29 +101,18 @@ def outlook_curve(
     >>> bool((np.diff(curve.errors, axis=0) < 0.0).all())
     True
     """
-    if over not in ("n", "T"):
+    if over not in _FACTOR:
         raise InputError(f"over={over!r} is not known: choose 'n' (rows of every task) or 'T' (tasks).")
     grid = _FACTORS if factors is None else np.asarray(factors, dtype=float)
     if grid.ndim != 1 or not len(grid) or not (np.isfinite(grid) & (grid > 0.0)).all():
         raise InputError(f"factors have to be positive numbers, found {factors!r}.")
-    alpha = estimate.problem.alpha
-    point = np.array([estimate.noise, estimate.signal, estimate.similarity])
-    drawn = np.stack([_errors(alpha, draw, over, grid) for draw in estimate.draws[:_DRAWS]])
-    return OutlookCurve(over, grid, _errors(alpha, point, over, grid), np.percentile(drawn, [5.0, 95.0], axis=0))
-
-
-def _errors(alpha: FloatArray, point: FloatArray, over: str, factors: FloatArray) -> FloatArray:
-    noise, signal, similarity = map(float, point)
-    found = np.empty((len(factors), 3))
-    for place, factor in enumerate(factors):
-        here, copies = (alpha * factor, 1.0) if over == "n" else (alpha, float(factor))
-        coupled = excess_coupled(here, noise, signal, similarity, copies)
-        found[place] = (
-            noise + np.average(excess_alone(here, noise, signal), weights=here),
-            error_pooled(here * copies, noise, signal, similarity),
-            noise + np.average(coupled, weights=here),
-        )
-    return found
+    told = outlook(estimate)
+    point = np.array([[estimate.noise, estimate.signal, min(max(estimate.similarity, 0.0), 1.0)]])
+    points = np.concatenate((point, estimate.draws[:_DRAWS]))
+    here = np.stack([errors_of(estimate, points, **{_FACTOR[over]: float(factor)}) for factor in grid], axis=1)
+    # through the outlook, which knows the size of every task and a Gram matrix
+    here = here * (np.array([told.alone, told.pooled, told.coupled]) / errors_of(estimate, point))
+    return OutlookCurve(over, grid, here[0], np.percentile(here[1:], [5.0, 95.0], axis=0))
 
 
 def descent(estimate: Estimate) -> Descent:
@@ -137,6 +127,11 @@ def descent(estimate: Estimate) -> Descent:
     -------
     Descent
 
+    Raises
+    ------
+    InputError
+        The target has two classes.
+
     Examples
     --------
     >>> from kinfolk.theory import estimate_problem
@@ -149,13 +144,16 @@ def descent(estimate: Estimate) -> Descent:
     >>> [round(peak.at) for peak in found.peaks["alone"]]          # rows = features
     [30]
     """
-    typical = float(np.median(np.asarray(estimate.problem.n_samples)))
-    problem = replace(estimate.problem, n_samples=typical)
-    lam = estimate.noise / estimate.signal
-    couplings = {"alone": 0.0, "pooled": 1.0, "coupled": estimate.similarity}
+    problem = estimate.problem
+    if problem.link != "linear":
+        raise InputError("Double descent is predicted for measured values; the target has two classes.")
+    typical = float(np.median(np.asarray(problem.n_samples)))
+    c = min(max(estimate.similarity, 0.0), 1.0)
+    alike = replace(problem, n_samples=typical, gram=None, signal=estimate.signal, similarity=c, noise=estimate.noise)
     rows = problem.n_features * ratios(problem.T, max(10.0, 2.0 * typical / problem.n_features))
-    curves = {name: learning_curve(problem, values=rows, lam=_WEAK * lam, c=c) for name, c in couplings.items()}
-    best = learning_curve(problem, values=rows, lam=lam, c=estimate.similarity)
+    lam, couplings = estimate.noise / estimate.signal, {"alone": 0.0, "pooled": 1.0, "coupled": c}
+    curves = {name: learning_curve(alike, values=rows, lam=_WEAK * lam, c=share) for name, share in couplings.items()}
+    best = learning_curve(alike, values=rows, lam=lam, c=c)
     return Descent(
         best.values,
         np.column_stack([curve.test for curve in curves.values()]),
