@@ -103,7 +103,7 @@ def test_what_is_predicted_is_what_ridge_fits_reach():
 
 
 def test_intervals_hold_the_errors_of_single_tables():
-    """Twenty tables of ten tasks: errors alone and coupled of ridge fits, intercepts estimated, in 14 of 20 at least."""
+    """Twenty tables of ten tasks: errors of ridge fits, alone and coupled, intercepts estimated, in 14 at least."""
     T, n, p, held = 10, 20, 20, np.zeros(2)
     for seed in range(20):
         X, y, task, W = rows_of(np.random.default_rng(seed), n_tasks=T, n_rows=n, p=p)
