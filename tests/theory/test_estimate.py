@@ -102,6 +102,30 @@ def test_what_is_predicted_is_what_ridge_fits_reach():
         assert_allclose(np.mean(told[name]), np.mean(reached[name]), rtol=0.06)
 
 
+def test_intervals_hold_the_errors_of_single_tables():
+    """Twenty tables of ten tasks: errors of ridge fits, alone and coupled, intercepts estimated, in 14 at least."""
+    T, n, p, held = 10, 20, 20, np.zeros(2)
+    for seed in range(20):
+        X, y, task, W = rows_of(np.random.default_rng(seed), n_tasks=T, n_rows=n, p=p)
+        estimate = estimate_problem(X, y, task, units="features")
+        told, reached = outlook(estimate), []
+        for similarity in (0.0, estimate.similarity):
+            prior = estimate.signal * (similarity + (1.0 - similarity + 1e-9) * np.eye(T))
+            A, b = np.kron(np.linalg.inv(prior), p * np.eye(p)), np.zeros(T * p)
+            means = [(X[task == t].mean(axis=0), y[task == t].mean()) for t in range(T)]
+            for t, (x_mean, y_mean) in enumerate(means):
+                here = slice(t * p, (t + 1) * p)
+                rows = X[task == t] - x_mean
+                A[here, here] += rows.T @ rows / estimate.noise
+                b[here] = rows.T @ (y[task == t] - y_mean) / estimate.noise
+            fitted = np.linalg.solve(A, b).reshape(T, p)
+            offsets = [y_mean - 3.0 * t - x_mean @ fitted[t] for t, (x_mean, y_mean) in enumerate(means)]
+            reached.append(0.5 + ((fitted - W) ** 2).sum(axis=1).mean() + np.mean(np.square(offsets)))
+        low, high = told.intervals[:, [0, 2]]
+        held += (low <= reached) & (reached <= high)
+    assert (held >= 14).all(), held
+
+
 def test_wanted_errors_are_reached_by_what_is_told():
     estimate = estimate_problem(*rows_of(np.random.default_rng(2))[:3])
     now = outlook(estimate)

@@ -38,6 +38,7 @@ from kinfolk.theory.whitening import Rows, Whitening, whiten
 Structure = Literal["exchangeable", "general"]
 Units = Literal["features", "whitened"]
 _UNEQUAL = 5.0  # standard deviations, beyond which a Gram matrix is tried
+_MANY = 64  # tasks, beyond which a Gram matrix takes minutes and has to be asked for
 _PAYS = 1.0  # standard errors of the paired gain of rows that are left out
 
 
@@ -75,7 +76,8 @@ class Estimate:
         In which coefficients have one variance; of features with standard deviation one `problem` has a spectrum.
     inequality : float
         By how many standard deviations pairs or levels of tasks differ more than those of equally alike tasks do; NaN
-        where it was not looked at (fewer than three tasks of three rows, or no more features than tasks).
+        where it was not looked at (fewer than three tasks of three rows, more than 64, or no more features than
+        tasks).
     similarity_se : (T, T) array or None
         Standard errors of the similarities of pairs, before these are shrunken; None for equally alike tasks.
     corrections : (3, T) array
@@ -137,8 +139,8 @@ def estimate_problem(
         How y arises from scores. Auto: logistic for two distinct values, else linear.
     structure : {"auto", "exchangeable", "general"}, default="auto"
         One similarity for all pairs, or a Gram matrix and a noise of every task. Auto: general where there are more
-        features than tasks, pairs differ by more than five standard deviations of what equally alike tasks show
-        (`inequality`), and rows that are left out gain by it, paired, more than one standard error.
+        features than tasks, at most 64 tasks, pairs differ by more than five standard deviations of what equally alike
+        tasks show (`inequality`), and rows that are left out gain by it, paired, more than one standard error.
     units : {"auto", "features", "whitened"}, default="auto"
         In which coefficients have one variance: of features with standard deviation one, or of whitened ones. Auto: the
         larger likelihood, but not units in which the signal is half or twice the variance of scores.
@@ -287,7 +289,7 @@ def _general(best: "_Fit", white: Rows, start: Exchangeable | None, structure: s
         return None, float("nan")
     if structure == "general":
         return em_of(rows, parts), inequality(white, start)
-    if structure == "exchangeable" or p <= T:
+    if structure == "exchangeable" or p <= T or T > _MANY:
         return None, float("nan")
     unequal = inequality(white, start)
     if not unequal > _UNEQUAL:

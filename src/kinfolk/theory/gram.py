@@ -19,6 +19,7 @@ Both end with James-Stein shrinkage: levels towards their mean, correlations tow
 tasks that are equally alike nothing but the two means is left.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -309,9 +310,8 @@ def exchangeable_start(rows: Rows, start: Exchangeable | None) -> tuple[FloatArr
     return signal * (similarity + (1.0 - similarity) * np.eye(T)), np.full(T, noise)
 
 
-def _conjugate_gradients(apply: object, right: FloatArray) -> FloatArray:
+def _conjugate_gradients(apply: Callable[[FloatArray], FloatArray], right: FloatArray) -> FloatArray:
     """Solution of a positive definite system."""
-    assert callable(apply)
     x, left = np.zeros_like(right), right.copy()
     direction, power = left.copy(), float((left**2).sum())
     wanted = _SOLVED**2 * power

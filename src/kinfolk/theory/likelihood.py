@@ -15,6 +15,7 @@ moments of task t and :math:`M_t = (I + o S_t)^{-1}`,
 For each o one eigendecomposition of :math:`\sum_t M_t S_t` gives all q.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -129,7 +130,7 @@ class Likelihood:
         return np.column_stack((noise, at))
 
 
-def _smallest(function: object, places: FloatArray, rough: FloatArray) -> tuple[float, float]:
+def _smallest(function: Callable[[float], float], places: FloatArray, rough: FloatArray) -> tuple[float, float]:
     """Place and value of the minimum, near the smallest of the coarse grid."""
     best = int(rough.argmin())
     low, high = places[max(best - 1, 0)], places[min(best + 1, len(places) - 1)]
@@ -139,9 +140,8 @@ def _smallest(function: object, places: FloatArray, rough: FloatArray) -> tuple[
     return float(places[best]), float(rough[best])
 
 
-def _axis(best: float, least: float, criterion: object) -> FloatArray:
+def _axis(best: float, least: float, criterion: Callable[[float], float]) -> FloatArray:
     """Points over which the criterion of one variance, the other at its best, rises by nine."""
-    assert callable(criterion)
     ends = []
     for sign in (-1.0, 1.0):
         step = 0.1

@@ -24,6 +24,7 @@ _MOST = 1e5  # rows or tasks, as multiples of those at hand, that are looked at
 _SIZES = 12  # groups of tasks of about the same number of rows, in intervals
 _UNLIKE, _NAMED = 0.25, 5  # share of the median similarity, names in a verdict
 _UNSOLVED = "No prediction: the equations could not be solved."
+_NINETY = 1.645
 _LENGTHS = 3  # groups of rows, where the ridge of the logistic loss is searched
 
 
@@ -38,7 +39,8 @@ class Outlook:
     gain : float
         ``1 - coupled / alone``.
     intervals : (2, 4) array
-        90% intervals of the four, from the uncertainty of noise, signal and similarity.
+        90% intervals of the four, from the uncertainty of noise, signal and similarity; those of errors also from the
+        scatter of one table around the mean of all.
     per_task : (T,) array
         Predicted gain of each task, in the order of its label.
     lam, c : float
@@ -99,7 +101,7 @@ def outlook(estimate: Estimate) -> Outlook:
         drawn = drawn * (np.array(means) / np.median(drawn, axis=0))
     drawn = np.column_stack((drawn, 1.0 - drawn[:, 2] / drawn[:, 0]))
     alikeness, outliers = _alikeness(problem)
-    intervals = np.percentile(drawn, [5.0, 95.0], axis=0)
+    intervals = _widened(np.percentile(drawn, [5.0, 95.0], axis=0), np.array(means), problem)
     converged = bool(np.isfinite([*means]).all() and np.isfinite(drawn).all())
     return Outlook(
         *means,
@@ -115,6 +117,15 @@ def outlook(estimate: Estimate) -> Outlook:
         alikeness,
         outliers,
     )
+
+
+def _widened(intervals: FloatArray, means: FloatArray, problem: Problem) -> FloatArray:
+    """Intervals of the three errors with what one table scatters: excess errors are sums of some p T squares."""
+    scatter = _NINETY * np.sqrt(2.0 / (problem.n_features * problem.T)) * (means - _floor(problem))
+    wide = intervals.copy()
+    wide[0, :3] = means - np.hypot(np.maximum(means - intervals[0, :3], 0.0), scatter)
+    wide[1, :3] = means + np.hypot(np.maximum(intervals[1, :3] - means, 0.0), scatter)
+    return wide
 
 
 def _metric(problem: Problem) -> Literal["squared error", "error rate"]:
