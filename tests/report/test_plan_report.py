@@ -36,14 +36,14 @@ def plans():
     estimate = estimate_problem(X, y, labels)
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(8)]).assign(ward=labels)
     measured = measure_learning_curve(frame, y, task="ward", methods=list(MEASURED)[:3], fractions=(0.5, 1.0), cv=2)
-    made["bare"] = summarize_plan(estimate, labels, target=NASTY)
-    made["measured"] = summarize_plan(estimate, labels, measured=measured, target_risk=0.3, command="kinfolk plan x")
+    made["bare"] = summarize_plan(estimate, y, labels, target=NASTY)
+    made["measured"] = summarize_plan(estimate, y, labels, measured=measured, target_risk=0.3, command="kinfolk plan x")
     many = rows(n_tasks=300)
-    made["many"] = summarize_plan(estimate_problem(*many), many[2], target_risk=1e-3, over="T")
+    made["many"] = summarize_plan(estimate_problem(*many), *many[1:], target_risk=1e-3, over="T")
     unlike = rows(similarity=0.0)
-    classes = estimate_problem(X, (y > np.median(y)).astype(int), labels)
-    made["classes"] = summarize_plan(classes, labels)
-    made["unlike"] = summarize_plan(estimate_problem(*unlike), unlike[2])
+    two = (y > np.median(y)).astype(int)
+    made["classes"] = summarize_plan(estimate_problem(X, two, labels), two, labels)
+    made["unlike"] = summarize_plan(estimate_problem(*unlike), *unlike[1:])
     return made
 
 

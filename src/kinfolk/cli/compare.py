@@ -170,7 +170,7 @@ def _notes(comparison: "Comparison") -> list[str]:
         named = f": {', '.join(map(str, alone[:8]))}{', ...' if len(alone) > 8 else ''}" if len(alone) else ""
         notes.append(
             f"Task by task: {leads.index[0]} has the largest weight in {leads.iloc[0]} of {len(weights)} tasks; "
-            f"{len(alone)} {'is' if len(alone) == 1 else 'are'} left to their own fit{named}."
+            f"{len(alone)} {'is left to its' if len(alone) == 1 else 'are left to their'} own fit{named}."
         )
     hurt = comparison.tasks[
         (comparison.tasks["method"] == comparison.recommended) & (comparison.tasks["verdict"] == "hurt")

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     estimate = estimate_problem(checked.features, y, checked.labels, seed=args.seed)
     found = summarize_plan(
         estimate,
+        y,
         checked.labels,
         target=str(table.y.name),
         target_risk=args.target_risk,
@@ -123,9 +124,7 @@ def _print(found: dict[str, Any], *, n_features: int) -> None:
         f"features that vary in {data['directions']} directions",
         highlight=False,
     )
-    console.print(
-        "\nEstimated from the rows, by the likelihood of tasks that are equally alike (90% intervals):", style="dim"
-    )
+    console.print(f"\nEstimated from the rows, by {found['by']} (90% intervals):", style="dim", highlight=False)
     for row in found["estimated"]:
         name = f"{row['name']} ({row['what']})"
         console.print(f"  {name:52}{row['value']:10.4g}   {row['low']:.4g} to {row['high']:.4g}", highlight=False)
@@ -157,12 +156,11 @@ def _print(found: dict[str, Any], *, n_features: int) -> None:
         f"{int((gains < 0.0).sum())} lose.",
         highlight=False,
     )
-    model = "under a model of tasks that are equally alike"
     console.print(
-        f"Errors are predicted {model}; the measured ones are of held-out rows, with "
+        f"Errors are predicted; the measured ones are of held-out rows, with "
         f"{found['measured'][-1]['factor']:.0%} of the rows in training."
         if measured
-        else f"Everything here is predicted, {model}; `kinfolk compare` measures.",
+        else "Everything here is predicted; `kinfolk compare` measures.",
         style="dim",
         highlight=False,
     )

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kinfolk._typing import LabelArray
+from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.theory import (
     Descent,
@@ -33,6 +33,7 @@ MEASURED = {
 
 def summarize_plan(
     estimate: Estimate,
+    y: LabelArray,
     labels: LabelArray,
     *,
     target: str = "the target",
@@ -48,8 +49,8 @@ def summarize_plan(
     ----------
     estimate : Estimate
         From `estimate_problem`.
-    labels : (n,) array
-        The task of each row.
+    y, labels : (n,) arrays
+        The target and the task of each row.
     target : str
         Name of what is predicted.
     target_risk : float, optional
@@ -66,12 +67,12 @@ def summarize_plan(
     Returns
     -------
     dict
-        ``verdict, penalty``: sentences; ``metric, floor``; ``data``; ``estimated``: noise, signal, similarity with 90%
-        intervals; ``predicted``: errors of the three ways with intervals; ``gain``; ``tasks``: predicted gain of each,
-        most rows last, and how alike it is to the others; ``left_out``: the leave-one-out error of one fit; ``wanted``:
-        a sentence about ``target_risk`` or None; ``curves``: ``n`` and ``T`` with ``factors, errors, low, high``;
-        ``descent`` (None for classes); ``measured``: points ``factor, way, error``; ``warnings``; ``command``,
-        ``versions``.
+        ``verdict, penalty``: sentences; ``metric, floor``; ``by``: how it was estimated; ``data``; ``estimated``:
+        noise, signal, similarity with 90% intervals; ``predicted``: errors of the three ways with intervals; ``gain``;
+        ``tasks``: predicted gain of each, most rows last, and how alike it is to the others; ``left_out``: the
+        leave-one-out error of one fit; ``wanted``: a sentence about ``target_risk`` or None; ``curves``: ``n`` and
+        ``T`` with ``factors, errors, low, high``; ``descent`` (None for classes); ``measured``: points ``factor, way,
+        error``; ``warnings``; ``command``, ``versions``.
 
     Raises
     ------
@@ -83,16 +84,19 @@ def summarize_plan(
     told = outlook(estimate)
     if not told.converged:
         raise InputError(f"{told.verdict} `kinfolk compare` measures without them.")
-    names, counts = estimate.tasks, np.unique(labels, return_counts=True)[1]
+    names, (codes, counts) = estimate.tasks, np.unique(labels, return_inverse=True, return_counts=True)[1:]
     low, high = estimate.interval()
     classes = told.metric == "error rate"
-    nothing = 0.5 if classes else estimate.noise + estimate.signal  # the error of a model that knows no feature
+    nothing = 0.5 if classes else _within(np.asarray(y, dtype=float), codes, counts)  # the error without a feature
     return {
         "verdict": told.verdict,
         "penalty": f"Penalty: ridge lam{'' if classes else ' = noise / signal'} = {told.lam:.3g}, "
         f"coupling c = similarity = {told.c:.2f}.",
         "metric": "rate of errors" if classes else "mean squared error",
         "floor": told.floor,
+        "by": "the likelihood of tasks that are equally alike"
+        if estimate.structure == "exchangeable"
+        else "empirical Bayes with a similarity for each pair of tasks; means over tasks and pairs",
         "data": {
             "target": target,
             "n_rows": estimate.n_rows,
@@ -138,6 +142,12 @@ def summarize_plan(
         "command": command,
         "versions": {"kinfolk": __version__, "numpy": np.__version__},
     }
+
+
+def _within(y: FloatArray, codes: IntArray, counts: IntArray) -> float:
+    """Variance of the target within tasks."""
+    centred = y - (np.bincount(codes, y) / counts)[codes]
+    return float(centred @ centred) / float(np.maximum(counts - 1, 0).sum())
 
 
 def wanted(estimate: Estimate, target: float, over: str) -> str:
