@@ -317,7 +317,8 @@ def test_images_are_compared_with_a_net_among_all_methods(monkeypatch):
     monkeypatch.setattr(kinfolk, "all_estimators", lambda kind: [kinfolk.PooledLogistic, kinfolk.IndependentLogistic])
     found = kinfolk.compare(X, digits.target[zero_or_one], task="task", image_shape=(1, 8, 8), cv=3)
     scores = found.methods.set_index("method")
-    assert set(scores.index) == {"PooledLogistic", "IndependentLogistic", "SharedFeatureClassifier"}
+    methods = {"PooledLogistic", "IndependentLogistic", "SharedFeatureClassifier", "GuardedClassifier"}
+    assert set(scores.index) == methods
     assert scores.loc["SharedFeatureClassifier", "accuracy"] > 0.95
     assert found.estimators["SharedFeatureClassifier"].image_shape == (1, 8, 8)
     wrong = kinfolk.compare(X, digits.target[zero_or_one], task="task", image_shape=(1, 7, 7), cv=2)

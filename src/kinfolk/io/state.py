@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from kinfolk.base import TaskClassifier, TaskEstimator, TaskRegressor
+from kinfolk.base import TaskClassifier, TaskEstimator, TaskReader, TaskRegressor
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult, Status
 from kinfolk.scaling import Scaling
@@ -69,7 +69,8 @@ def _parts(state: dict[str, Any]) -> dict[str, Any]:
     """The fitted estimators that another one mixes, by name."""
     import kinfolk
 
-    known = {one.__name__: one for kind in ("regressor", "classifier") for one in kinfolk.all_estimators(kind)}
+    public = (getattr(kinfolk, name) for name in kinfolk.__all__)
+    known = {one.__name__: one for one in public if isinstance(one, type) and issubclass(one, TaskReader)}
     found: dict[str, Any] = {}
     while part := _part(state, f"part{len(found)}."):
         one = known[part["class"]](**part["parameters"])

@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
-from kinfolk.base.estimator import TaskEstimator, lay_out
+from kinfolk.base.estimator import TaskReader, lay_out
 from kinfolk.exceptions import InputError
 from kinfolk.metrics import transfer_gain
 from kinfolk.selection.guard import Guard, guard
@@ -222,7 +222,7 @@ class Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         InputError
             A candidate is not an estimator of kinfolk.
         """
-        strangers = [name for name, one in self.estimators_.items() if not isinstance(one, TaskEstimator)]
+        strangers = [name for name, one in self.estimators_.items() if not isinstance(one, TaskReader)]
         if strangers:
             raise InputError(
                 f"A model file holds estimators of kinfolk only; {', '.join(strangers)} is not one. Use joblib where "
