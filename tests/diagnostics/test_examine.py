@@ -225,6 +225,12 @@ def test_constant_copied_and_fixed_columns():
     assert "collinear" not in kinds(found)
 
 
+def test_features_that_tell_only_tasks_apart_are_a_problem():
+    frame, y = clean()
+    found = examine(frame[["ward"]].assign(beds=CODES * 7.7, one=1.0), y, task="ward")
+    assert [finding.about for finding in found.findings if finding.severity == "problem"] == ["features"]
+
+
 def test_copies_of_copies_name_the_first():
     x = np.random.default_rng(0).normal(size=(30, 2))
     wide = np.column_stack((x, -x[:, 0], 2.0 * x[:, 1] + 1.0, 5.0 * x[:, 0]))
@@ -391,6 +397,7 @@ def test_arrays_and_thousands_of_tasks():
     assert time.perf_counter() - start < 10.0
     assert len(found.tasks) == 2000
     assert {"one row", "few rows"} <= kinds(found)
+    assert sum(kind.startswith("outlying") for kind in kinds(found)) == 0
 
 
 def test_ames():

@@ -27,7 +27,7 @@ class Apart:
     Attributes
     ----------
     mean, spread : (T,) arrays
-        Of the target: its task means, and the logarithm of its standard deviation within tasks.
+        Of the target: its task means, and the cube root of its variance within each.
     features : (T,) array
         Of the means of all features together: the cube root of their mean square deviation.
     by_feature : (T, d) array
@@ -52,10 +52,11 @@ def stand_apart(target: Variance, features: Variance, counts: IntArray, *, class
     spread = nothing
     if not classes:
         moving = enough & (target.squares[:, 0] > 0.0)
-        logarithm = np.full((n_tasks, 1), np.nan)
-        np.log(target.squares / np.maximum(freedom, 1), out=logarithm, where=moving[:, None])
+        root = (target.squares / np.maximum(freedom, 1)) ** (1.0 / 3.0)  # nearly Gaussian (Wilson and Hilferty 1931)
         tails = np.nanmax([1.8, float(kurtosis(target.centred)[0])])
-        spread = _distance(0.5 * logarithm, (tails - 1.0) / (4.0 * np.maximum(freedom, 1)), moving)[:, 0]
+        typical = float(np.median(root[moving])) if moving.any() else 0.0
+        noise = typical**2 * (tails - 1.0) / (9.0 * np.maximum(freedom, 1))
+        spread = _distance(root, noise, moving)[:, 0]
     noise = features.squares.sum(axis=0) / freedom.sum() / counts[:, None]
     by_feature = _distance(features.means, noise, enough)
     known = enough & np.isfinite(by_feature).any(axis=1)

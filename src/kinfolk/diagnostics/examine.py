@@ -140,7 +140,7 @@ def _measure(cells: Cells, task_name: str, target_name: str) -> Examination:
     target = (cells.y.astype(float)[:, None]) if columns is None else columns
     told, features = variance(target, codes, counts), variance(cells.features, codes, counts)
     suspects = leaks(cells.features, target, features.centred, told.centred, codes, len(tasks))
-    same = copies(cells.features, ~features.constant)
+    same = copies(cells.features, ~features.constant) if len(codes) > 2 else []  # two rows are on a line
     used = ~features.constant & ~features.fixed & (np.abs(features.centred).max(axis=0) > 0.0)
     used[[later for later, _ in same]] = False
     used &= ~(np.abs(np.nan_to_num(suspects.correlation)) > LEAK)

@@ -96,6 +96,13 @@ def of_columns(found: "Examination") -> Iterator[Finding]:
             "A task's intercept and such a feature cannot be told apart; it says something of tasks, not of rows.",
             labels_of(names, fixed),
         )
+    if (features.fixed | features.constant).all() and (found.counts > 1).any():
+        yield Finding(
+            "problem",
+            "features",
+            "No feature varies within tasks: rows of a task cannot be told apart.",
+            "Add columns that differ between rows of a task.",
+        )
     mostly = np.flatnonzero((np.nan_to_num(features.intraclass) > BETWEEN) & ~features.fixed)
     if len(mostly):
         yield Finding(

@@ -51,7 +51,8 @@ def means_and_spreads(summary: dict[str, Any]) -> str:
         at, up = [row["mean"] for row in rows], [row[upright] for row in rows]
         axes.scatter(at, up, s=16, c=colours, alpha=0.8)
         axes.margins(0.12)
-        out = [(row, x, y) for row, x, y in zip(rows, at, up, strict=True) if row["outlying"]]
+        seen = {"mean", "spread"}  # those that stand apart in features only may be anywhere here
+        out = [(row, x, y) for row, x, y in zip(rows, at, up, strict=True) if seen & set(row["outlying"])]
         _name(axes, sorted(out, key=lambda one: -_farthest(one[0]))[:_NAMED])
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel("mean of the target in the task" if numbers else "share of the second class in the task")
@@ -112,4 +113,4 @@ def _name(axes: Axes, out: list[tuple[dict[str, Any], float, float]]) -> None:
 
 
 def _farthest(row: dict[str, Any]) -> float:
-    return max(abs(float(row[name] or 0.0)) for name in ("apart_mean", "apart_spread", "apart_features"))
+    return max(abs(float(row[name] or 0.0)) for name in ("apart_mean", "apart_spread"))

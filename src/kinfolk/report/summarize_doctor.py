@@ -139,7 +139,7 @@ def _tasks(found: Examination) -> list[dict[str, Any]]:
 def _next(found: Examination, table: str, features: list[str] | None) -> list[str]:
     """Commands that leave out what is a problem."""
     cells = found.cells
-    blocked = {"one task", "one row each", "target"} & {finding.about for finding in found.findings}
+    blocked = {"one task", "one row each", "target", "features"} & {finding.about for finding in found.findings}
     if blocked:
         return []
     leaks = {name for finding in found.findings if finding.about == "leak" for name in finding.names}
