@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import brentq
 
 from kinfolk.datasets import load_ames
 from kinfolk.diagnostics import examine
@@ -311,6 +312,29 @@ def test_three_classes_and_one():
     three = np.array(["a", "b", "c"])[np.random.default_rng(0).integers(3, size=len(frame))]
     assert examine(frame, three, task="ward").findings == ()
     assert kinds(examine(frame, ["a"] * len(frame), task="ward")) == {"target"}
+
+
+def crossing(measure, wanted, low, high):
+    return brentq(lambda size: measure(size) - wanted, low, high, xtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+def test_heavy_tails(factor):
+    frame, y = clean()
+    spike = (np.arange(len(y)) == 137) * y.std()
+    size = crossing(lambda s: examine(frame, y + s * spike, task="ward").target_kurtosis, factor * HEAVY, 2.0, 30.0)
+    assert about(examine(frame, y + size * spike, task="ward"), "heavy target") == (["stay"] if factor > 1.0 else [])
+    turned = frame.assign(c=y + size * spike)
+    assert about(examine(turned, frame["c"], task="ward"), "heavy features") == (["c"] if factor > 1.0 else [])
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+def test_an_outlying_spread(factor):
+    frame, y = clean()
+    own = pd.Series(np.where(CODES == 4, inner(y.to_numpy()), 0.0), name="stay")
+    z = crossing(lambda s: examine(frame, y + s * own, task="ward").apart.spread[4], factor * OUTLYING, 0.0, 10.0)
+    found = examine(frame, y + z * own, task="ward")
+    assert about(found, "outlying spread") == (["w04"] if factor > 1.0 else [])
 
 
 def test_heavy_tails_name_the_row():
