@@ -6,6 +6,7 @@ from importlib import import_module
 
 _COMMANDS = {
     "compare": "compare the methods on a table, and say which to use and for which tasks sharing helps",
+    "doctor": "say what the data look like, what is wrong with them and what to do, before any fit",
     "plan": "predict what sharing will bring, and what a wanted error takes, before any fit",
     "fit": "fit one method to all rows and save the model",
     "predict": "predict the rows of a table with a saved model",

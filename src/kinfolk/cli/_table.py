@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """``TABLE --task --target --features --weights --drop-missing``."""
+    add_column_arguments(parser)
+    parser.add_argument("--weights", metavar="COLUMN", help="column of row weights (2 counts as two rows)")
+    parser.add_argument("--drop-missing", action="store_true", help="drop rows with a missing cell in a column used")
+
+
+def add_column_arguments(parser: argparse.ArgumentParser) -> None:
+    """``TABLE --task --target --features``."""
     parser.add_argument(
         "table", metavar="TABLE", help="csv, tsv, parquet or feather file, or a bundled set: ames, meats"
     )
@@ -21,8 +28,6 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features", metavar="A,B,...", help="columns to predict from (default: all other numeric ones)"
     )
-    parser.add_argument("--weights", metavar="COLUMN", help="column of row weights (2 counts as two rows)")
-    parser.add_argument("--drop-missing", action="store_true", help="drop rows with a missing cell in a column used")
 
 
 def read(args: argparse.Namespace, *, wide: bool = False) -> "TableFile":
@@ -35,8 +40,8 @@ def read(args: argparse.Namespace, *, wide: bool = False) -> "TableFile":
     table = read_table(
         args.table,
         task=args.task,
-        target=_split(args.target, single=not wide),
-        features=_split(args.features),
+        target=split_names(args.target, single=not wide),
+        features=split_names(args.features),
         weights=args.weights,
         drop_missing=args.drop_missing,
     )
@@ -57,7 +62,8 @@ def check_folders(*names: str | None) -> None:
             raise InputError(f"There is no folder {str(path.parent)!r} to write {path.name!r} into.")
 
 
-def _split(text: str | None, *, single: bool = False) -> list[str] | str | None:
+def split_names(text: str | None, *, single: bool = False) -> list[str] | str | None:
+    """Names with commas between them; a single one as text where asked for."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.datasets import DATASETS
 from kinfolk.exceptions import InputError
 from kinfolk.validation import list_rows
@@ -139,13 +139,7 @@ def read_table(
     >>> table.task, table.y.name, len(table.X)
     ('neighborhood', 'log_price', 2930)
     """
-    frame = read_frame(path)
-    if str(path) in DATASETS:
-        known = DATASETS[str(path)]()
-        task = known.task if task is None else task
-        target = known.target if target is None else target
-    if target is None:
-        raise InputError(f"Name the column to predict with --target. Columns: {_listed(frame)}.")
+    frame, task, target = _named(path, task, target)
     targets = [target] if isinstance(target, str) else list(target)
     wide = task is None and not isinstance(target, str)
     if task is None and not wide:
@@ -153,16 +147,7 @@ def read_table(
             f"Name the column that says which task a row belongs to with --task (or several --target columns, each a "
             f"task). Columns: {_listed(frame)}."
         )
-    special = [*targets, *([task] if task else []), *([weights] if weights else [])]
-    _check_names(frame, [*special, *(features or [])])
-    used = [*special, *(features or [])]
-    twice = sorted({name for name in used if used.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature, "
-            "a column can be one thing at once."
-        )
-    others = list(features) if features is not None else [name for name in frame.columns if name not in special]
+    others = _others(frame, [*targets, *([task] if task else []), *([weights] if weights else [])], features)
     numeric, left_out = _numeric(frame, others, asked=features is not None)
     if not numeric:
         found = f"none of {_listed(frame[others])} is numeric" if others else "there is no other column"
@@ -171,7 +156,7 @@ def read_table(
     for name in numeric:
         values[name] = as_numbers(values[name])
     for name in [*targets, *([weights] if weights else [])]:
-        if not _is_class(values[name]):
+        if not is_class(values[name]):
             values[name] = as_numbers(values[name], what="weights" if name == weights else "target")
     values, dropped = _without_missing(values, targets, task, drop_missing)
     return TableFile(
@@ -182,6 +167,49 @@ def read_table(
         left_out=left_out,
         dropped=dropped,
     )
+
+
+def read_columns(
+    path: str | Path, *, task: str | None = None, target: str | None = None, features: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, pd.Series, str]:
+    """Features with the task column, the target and the name of the task column, with all cells as they are.
+
+    Parameters and errors about names are those of `read_table`; nothing is left out, dropped or converted.
+    """
+    frame, task, target = _named(path, task, target)
+    if task is None:
+        raise InputError(
+            f"Name the column that says which task a row belongs to with --task. Columns: {_listed(frame)}."
+        )
+    others = _others(frame, [target, task], features)
+    if not others:
+        raise InputError(f"No feature column is left beside {task!r} and {target!r}.")
+    return frame[[*others, task]], frame[target], task
+
+
+def _named(path: str | Path, task: str | None, target: Any) -> tuple[pd.DataFrame, str | None, Any]:
+    """The frame, and its task and target, which a bundled set knows."""
+    frame = read_frame(path)
+    if str(path) in DATASETS:
+        known = DATASETS[str(path)]()
+        task = known.task if task is None else task
+        target = known.target if target is None else target
+    if target is None:
+        raise InputError(f"Name the column to predict with --target. Columns: {_listed(frame)}.")
+    return frame, task, target
+
+
+def _others(frame: pd.DataFrame, special: list[str], features: Sequence[str] | None) -> list[str]:
+    """Columns to predict from: those named, else all that are nothing special."""
+    used = [*special, *(features or [])]
+    _check_names(frame, used)
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature, "
+            "a column can be one thing at once."
+        )
+    return list(features) if features is not None else [name for name in frame.columns if name not in special]
 
 
 def _refuse_repeated(names: list[Any], path: Path) -> None:
@@ -209,9 +237,18 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
 
 
-def _is_class(column: pd.Series) -> bool:
+def is_class(column: pd.Series) -> bool:
     """Whether a column is text through and through: a class, which the check of the target explains."""
     return not _is_number(column) and bool(pd.to_numeric(column, errors="coerce").notna().mean() < 0.5)
+
+
+def mostly_numbers(column: pd.Series) -> bool:
+    """Whether at least half of what a column holds can be read as numbers."""
+    return _is_number(column) or (
+        not isinstance(column.dtype, pd.CategoricalDtype)
+        and not pd.api.types.is_datetime64_any_dtype(column)
+        and bool(pd.to_numeric(column.dropna(), errors="coerce").notna().mean() >= 0.5)
+    )
 
 
 def _numeric(frame: pd.DataFrame, names: list[str], *, asked: bool) -> tuple[list[str], list[str]]:
@@ -219,26 +256,26 @@ def _numeric(frame: pd.DataFrame, names: list[str], *, asked: bool) -> tuple[lis
     numeric, left_out = [], []
     for name in names:
         column = frame[name]
-        mostly = _is_number(column) or (
-            not isinstance(column.dtype, pd.CategoricalDtype)
-            and not pd.api.types.is_datetime64_any_dtype(column)
-            and bool(pd.to_numeric(column.dropna(), errors="coerce").notna().mean() >= 0.5)
-        )
-        if not (asked or mostly) or column.isna().all():
+        if not (asked or mostly_numbers(column)) or column.isna().all():
             left_out.append(str(name))
         else:
             numeric.append(name)
     return numeric, left_out
 
 
-def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
-    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells."""
+def parse_numbers(column: pd.Series) -> tuple[pd.Series, BoolArray]:
+    """The column as float64, NaN where a cell is blank or text; and where it is text."""
     if _is_number(column):
-        return column.astype(float)
+        return column.astype(float), np.zeros(len(column), dtype=bool)
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     text = column.astype("string").str.strip().str.lower()
     blank = column.isna() | text.isin(_BLANK)
-    wrong = (numbers.isna() & ~blank).to_numpy(dtype=bool)
+    return numbers, (numbers.isna() & ~blank).to_numpy(dtype=bool)
+
+
+def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
+    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells."""
+    numbers, wrong = parse_numbers(column)
     if wrong.any():
         leave = (
             f", or leave it out: name the others with --features without {column.name!r}" if what == "feature" else ""

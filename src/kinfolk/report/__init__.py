@@ -1,10 +1,11 @@
-"""The report: a comparison, a transfer or a plan becomes a dict, and the dict becomes one self-contained HTML page."""
+"""The report: what was compared, borrowed, planned or examined becomes a dict, and that one self-contained page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kinfolk.report.html import plan_to_html, to_html, transfer_to_html
+from kinfolk.report.html import doctor_to_html, plan_to_html, to_html, transfer_to_html
 from kinfolk.report.summarize import summarize
+from kinfolk.report.summarize_doctor import summarize_doctor
 from kinfolk.report.summarize_plan import summarize_plan
 from kinfolk.report.summarize_transfer import summarize_transfer
 
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
     from kinfolk.transfer.spectral_transfer import SpectralTransferRegressor
 
 __all__ = [
+    "doctor_to_html",
     "plan_to_html",
     "summarize",
+    "summarize_doctor",
     "summarize_plan",
     "summarize_transfer",
     "to_html",
     "transfer_to_html",
+    "write_doctor_report",
     "write_plan_report",
     "write_report",
     "write_transfer_report",
@@ -55,6 +59,11 @@ def write_transfer_report(model: "SpectralTransferRegressor", path: str | Path, 
 def write_plan_report(summary: dict[str, Any], path: str | Path) -> None:
     """Write the HTML report of what `summarize_plan` gives (with its curves) to one file (atomically)."""
     _write(plan_to_html(summary), path)
+
+
+def write_doctor_report(summary: dict[str, Any], path: str | Path) -> None:
+    """Write the HTML report of what `summarize_doctor` gives to one file (atomically)."""
+    _write(doctor_to_html(summary), path)
 
 
 def _write(page: str, path: str | Path) -> None:

@@ -92,6 +92,25 @@ def plan_to_html(summary: dict[str, Any]) -> str:
     return _page("plan.html", summary, figures, listed=listed)
 
 
+def doctor_to_html(summary: dict[str, Any]) -> str:
+    """Like `to_html`, from what `summarize_doctor` gives."""
+    from kinfolk.report import doctor_plots
+
+    figures = {"sizes": doctor_plots.sizes(summary)}
+    if any(row["mean"] is not None for row in summary["tasks"]):
+        figures["means"] = doctor_plots.means_and_spreads(summary)
+    if summary["spectrum"]:
+        figures["directions"] = doctor_plots.directions(summary)
+    if any(row["between"] is not None for row in summary["features"]):
+        figures["between"] = doctor_plots.between(summary)
+    tasks = summary["tasks"]
+    ends = {*range(_LISTED // 2), *range(len(tasks) - _LISTED // 2, len(tasks))}
+    out = [at for at, row in enumerate(tasks) if row["outlying"]][: 2 * _LISTED]
+    shown = [row for at, row in enumerate(tasks) if at in ends or at in out]
+    problems = any(finding["severity"] == "problem" for finding in summary["findings"])
+    return _page("doctor.html", summary, figures, shown=shown, problems=problems)
+
+
 def _page(template: str, summary: dict[str, Any], figures: dict[str, str], **more: Any) -> str:
     environment = Environment(
         loader=PackageLoader("kinfolk.report", "templates"), autoescape=True, undefined=StrictUndefined
