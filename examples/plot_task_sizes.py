@@ -25,7 +25,7 @@ own, shared = alone.coef_[:, 0], together.coef_[:, 0]
 for few in (True, False):
     chosen = (sizes < 30) == few
     spread = np.abs(own - population)[chosen].mean(), np.abs(shared - population)[chosen].mean()
-    print(f"{chosen.sum()} tasks with {'below' if few else 'from'} 30 rows: {spread[0]:.3f} -> {spread[1]:.3f}")
+    print(f"{chosen.sum()} tasks with {'fewer than' if few else 'at least'} 30: {spread[0]:.3f} -> {spread[1]:.3f}")
 
 figure, axes = plt.subplots(figsize=(7, 4))
 axes.vlines(sizes, own, shared, color="0.8", zorder=0)
