@@ -23,8 +23,13 @@ extensions = [
 ]
 exclude_patterns = ["_ext", "_templates"]
 templates_path = ["_templates"]
+nitpicky = True  # a role that names what has no page is an error; the default role may name anything
+nitpick_ignore_regex = [("py:obj", ".*")]
 default_role = "py:obj"  # `name` in a docstring is a link where the name has a page
-suppress_warnings = ["config.cache"]  # functions of the gallery's configuration cannot be pickled, and need not be
+suppress_warnings = [
+    "config.cache",  # functions of the gallery's configuration cannot be pickled, and need not be
+    "sphinx_gallery.space_in_filename",  # of the folder that the checkout is in
+]
 
 html_theme = "furo"
 html_title = f"kinfolk {version}"
