@@ -2,7 +2,7 @@
 The guard: weights of methods, task by task
 ===========================================
 
-Twenty-four tasks with one common model, and six whose signs are turned. Pooling hurts the six; the guard leaves them alone.
+Twenty-four tasks with a common model, six with its signs turned. Pooling hurts the six; the guard leaves them alone.
 """
 
 import matplotlib.pyplot as plt

@@ -49,7 +49,7 @@ def test_an_empty_site_is_no_success(tmp_path):
     assert links.complaints(tmp_path) == [f"{tmp_path}: no pages"]
 
 
-def test_every_page_and_example_is_reached():
+def test_every_page_is_in_the_index():
     root = Path(__file__).parents[1]
     index = (root / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {path.stem for path in (root / "docs").glob("*.md")} - {"index"}
