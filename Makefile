@@ -7,12 +7,12 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export SCIPY_ARRAY_API = 1
 
-.PHONY: demo test lint types contracts unit clean
+.PHONY: demo test lint types contracts unit docs clean
 
 demo: .venv/installed
 	$(PY) -m kinfolk compare ames --report report.html
 
-test: lint types contracts unit
+test: lint types contracts docs unit
 
 lint: .venv/tested
 	$(PY) -m ruff check .
@@ -27,6 +27,11 @@ contracts: .venv/tested
 unit: .venv/tested
 	$(PY) -m pytest -n 2 -q
 
+# warnings are errors; then every link of the built pages is followed, and nothing may come from a network
+docs: .venv/tested
+	$(PY) -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+	$(PY) docs/_ext/links.py build/docs
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -36,8 +41,8 @@ unit: .venv/tested
 	touch $@
 
 .venv/tested: pyproject.toml | .venv/bin/python
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[test,docs]"
 	touch $@ .venv/installed
 
 clean:
-	rm -rf .venv report.html build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv report.html build dist docs/generated docs/gallery .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,8 @@ from importlib.util import find_spec
 WITH_TORCH = find_spec("torch") is not None
 _NEED_TORCH = ("_torch", "torch_network", "trunks", "weighting/torchjd")
 
-collect_ignore = [] if WITH_TORCH else [f"src/kinfolk/nets/{name}.py" for name in _NEED_TORCH]
+_BUILD = ["docs/conf.py", "docs/_ext", "docs/gallery", "docs/generated"]  # what Sphinx uses and makes
+collect_ignore = _BUILD if WITH_TORCH else _BUILD + [f"src/kinfolk/nets/{name}.py" for name in _NEED_TORCH]
 
 
 def pytest_report_header():

@@ -35,8 +35,8 @@ _COMMON = (
 class TaskReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """What every estimator with a task column shares, linear or not: reading its rows and telling its tasks apart.
 
-    Class attributes
-    ----------------
+    Attributes
+    ----------
     simplicity : int
         Place in the recommendation of a comparison: of methods that are as good, the one with the lowest is taken.
     has_population : bool

@@ -18,9 +18,10 @@ from kinfolk.validation import check_table, check_target, check_weights
 
 @dataclass(frozen=True)
 class TaskMoments:
-    """Sums over the rows of each task, in the user's units; no row can be read off them.
+    """Sums over the rows of each task, in the user's units, from which no row of a large task can be read off.
 
-    (A task of one row is its own mean: leave such tasks out where rows are private.)
+    A task of one row is its own mean, and so is a part of one row, which a task with fewer than two rows for each part
+    has: leave such tasks out where rows are private.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ Counts = int | Sequence[int] | NDArray[np.integer]
 
 @dataclass(frozen=True)
 class SyntheticTasks:
-    """Rows of linear tasks ``y = x . coef[t] + intercept[t] + noise * e``, with the truth that made them.
+    """Rows of linear tasks ``y = x @ coef[t] + intercept[t] + noise * e``, with the truth that made them.
 
     Features of task t are standard normal around ``feature_means[t]``; e is standard normal.
 
@@ -79,7 +79,7 @@ class SyntheticTasks:
 
 @dataclass(frozen=True)
 class SyntheticClassification:
-    """Rows of logistic tasks ``P(y = 1) = sigmoid(x . coef[t] + intercept[t])``, with the truth that made them.
+    """Rows of logistic tasks ``P(y = 1) = sigmoid(x @ coef[t] + intercept[t])``, with the truth that made them.
 
     Features are standard normal.
 

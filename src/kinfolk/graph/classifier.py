@@ -23,8 +23,8 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     r"""Logistic tasks whose coefficients vary smoothly over a graph that is learned together with them.
 
     .. math:: P(y_{ti} = 1) = \operatorname{sigmoid}(a_t + x_{ti}^\top w_t), \quad a_t \sim N(m, v), \qquad
-              p(W) \propto \exp\Big( -\tfrac12 \sum_{s < t} a_{st} \|w_s - w_t\|^2
-              - \tfrac c2 \sum_t \|w_t - \bar w\|^2 - \tfrac g2 T \|\bar w\|^2 \Big), \quad a_{st}, c \ge 0 .
+              p(W) \propto \exp\Bigl( -\tfrac12 \sum_{s < t} a_{st} \|w_s - w_t\|^2
+              - \tfrac c2 \sum_t \|w_t - \bar w\|^2 - \tfrac g2 T \|\bar w\|^2 \Bigr), \quad a_{st}, c \ge 0 .
 
     The weights :math:`a_{st}` and the pull c towards the mean of all tasks are learned by EM with the joint posterior
     covariance of all tasks at their mode (Laplace's method, `kinfolk.graph.logistic`); the coefficients are that mode.

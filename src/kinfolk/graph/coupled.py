@@ -229,7 +229,7 @@ def covariances(blocks: Blocks, coupling: Coupling, *, n_draws: int, seed: Any) 
     Exact where A is inverted or all tasks have the same rows. Else, with :math:`B_t = (S_t + Q_{tt} I)^{-1}` and draws
     x of :math:`N(0, A^{-1})`,
 
-    .. math:: (A^{-1})_{tt} = B_t + B_t \operatorname{Cov}\Big(\sum_{s \ne t} Q_{ts} x_s\Big) B_t ,
+    .. math:: (A^{-1})_{tt} = B_t + B_t \operatorname{Cov}\Bigl(\sum_{s \ne t} Q_{ts} x_s\Bigr) B_t ,
 
     where only the second term is estimated: Siden, Lindgren, Bolin and Villani (2018), *J. Comput. Graph. Stat.* 27.
     """

@@ -1,8 +1,8 @@
 r"""A task graph learned together with its tasks, by EM.
 
 .. math:: y_{ti} = a_t + x_{ti}^\top w_t + e_{ti}, \qquad
-          p(W) \propto \exp\Big( -\tfrac12 \sum_{s < t} a_{st} \|w_s - w_t\|^2 - \tfrac c2 \sum_t \|w_t - \bar w\|^2 -
-          \tfrac g2 T \|\bar w\|^2 \Big) .
+          p(W) \propto \exp\Bigl( -\tfrac12 \sum_{s < t} a_{st} \|w_s - w_t\|^2 - \tfrac c2 \sum_t \|w_t - \bar w\|^2 -
+          \tfrac g2 T \|\bar w\|^2 \Bigr) .
 
 The E-step takes the *expected* squared differences under the joint posterior of all tasks. Those of the estimates alone
 would join tasks ever more strongly: the joint mode is unbounded (:math:`w_s = w_t` sends :math:`a_{st}` to infinity).

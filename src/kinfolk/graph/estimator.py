@@ -22,8 +22,8 @@ class TaskGraphRegressor(GraphAttributes, TaskRegressor):
     r"""Tasks whose coefficients vary smoothly over a graph that is learned together with them.
 
     .. math:: y_{ti} = a_t + x_{ti}^\top w_t + e_{ti}, \quad e_{ti} \sim N(0, \sigma^2), \qquad
-              p(W) \propto \exp\Big( -\tfrac12 \sum_{s < t} a_{st} \|w_s - w_t\|^2
-              - \tfrac c2 \sum_t \|w_t - \bar w\|^2 - \tfrac g2 T \|\bar w\|^2 \Big), \quad a_{st}, c \ge 0 .
+              p(W) \propto \exp\Bigl( -\tfrac12 \sum_{s < t} a_{st} \|w_s - w_t\|^2
+              - \tfrac c2 \sum_t \|w_t - \bar w\|^2 - \tfrac g2 T \|\bar w\|^2 \Bigr), \quad a_{st}, c \ge 0 .
 
     The weights :math:`a_{st}` and the pull c towards the mean of all tasks are learned by EM with the posterior
     covariance of all tasks (`kinfolk.graph.em`); the estimates are posterior means given them. Held-out rows decide how

@@ -1,7 +1,7 @@
 r"""Any coupling between the tasks, by EM: which tasks resemble which, and which resemble none.
 
 .. math:: w_{\cdot j} \sim N(0, \sigma^2 k), \qquad
-          k \leftarrow \frac1d \sum_j \Big( \frac{w_{\cdot j} w_{\cdot j}^\top}{\sigma^2} + R_j \Big), \qquad k = K / p,
+          k \leftarrow \frac1d \sum_j \Bigl( \frac{w_{\cdot j} w_{\cdot j}^\top}{\sigma^2} + R_j \Bigr), \quad k = K/p,
 
 with w the posterior means of the coefficients of feature j in all tasks, R their posterior covariance in units of the
 noise, and :math:`\sigma^2` that of restricted maximum likelihood. Of the way to its maximum EM goes the share

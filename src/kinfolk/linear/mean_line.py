@@ -8,8 +8,8 @@ With centred moments :math:`G_t, g_t` of each task and :math:`E_t = (I + o G_t)^
 Given q, the mean is :math:`m = U (q \hat h / (1 + q a))`, the tasks are :math:`w_t = o h_t + E_t m`, and with f the
 rows less the tasks
 
-.. math:: -2 \log L = f \log \Big( \sum_t (y_t^\top y_t - o\, g_t^\top h_t)
-          - \sum_j \frac{q \hat h_j^2}{1 + q a_j} \Big) + \sum_t \log\det(I + o G_t) + \sum_j \log(1 + q a_j),
+.. math:: -2 \log L = f \log \Bigl( \sum_t (y_t^\top y_t - o\, g_t^\top h_t)
+          - \sum_j \frac{q \hat h_j^2}{1 + q a_j} \Bigr) + \sum_t \log\det(I + o G_t) + \sum_j \log(1 + q a_j),
 
 up to a constant; variances are in units of the noise, intercepts are free. Leave-one-out predictions need the leverages
 :math:`o\, x^\top E_t x + \sum_j (U^\top E_t x)_j^2\, q / (1 + q a_j)`.

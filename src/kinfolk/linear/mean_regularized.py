@@ -4,7 +4,7 @@ The normalisation is that of arXiv 2603.05060 as reconstructed from Evgeniou and
 of their standard deviation and a sum (not a mean) over rows,
 
 .. math:: \min_{w_0, v_t, a_t} \; \sum_{ti} s_{ti} \, l(y_{ti}, a_t + x_{ti}^\top (w_0 + v_t))
-          + \frac p2 \Big( \lambda_0 \|w_0\|^2 + \sum_t \lambda_v \|v_t\|^2 \Big),
+          + \frac p2 \Bigl( \lambda_0 \|w_0\|^2 + \sum_t \lambda_v \|v_t\|^2 \Bigr),
           \qquad \lambda_0 = \lambda / c, \quad \lambda_v = \lambda / (1 - c) .
 
 Eliminating :math:`w_0` leaves the penalty :math:`\tfrac p2 \operatorname{tr}(W^\top K^{-1} W)` with

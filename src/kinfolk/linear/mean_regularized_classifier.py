@@ -25,7 +25,7 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
     r"""Regularised multi-task classification: every task is a common model and a deviation, each with its ridge.
 
     .. math:: \min_{w_0, v_t, a_t, m} \; \sum_{ti} s_{ti} \, l(y_{ti} (a_t + x_{ti}^\top (w_0 + v_t)))
-              + \frac p2 \Big( \frac\lambda c \|w_0\|^2 + \frac\lambda{1 - c} \sum_t \|v_t\|^2 \Big)
+              + \frac p2 \Bigl( \frac\lambda c \|w_0\|^2 + \frac\lambda{1 - c} \sum_t \|v_t\|^2 \Bigr)
               + \frac1{2 v} \sum_t (a_t - m)^2, \qquad y_{ti} = \pm 1,
 
     with p features in units of their standard deviation. Equivalently the penalty of the slopes is

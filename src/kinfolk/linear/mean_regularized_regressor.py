@@ -29,7 +29,7 @@ class MeanRegularizedRegressor(MeanRegularized, TaskRegressor):
     r"""Regularised multi-task regression: every task is a common model and a deviation, each with its ridge.
 
     .. math:: \min_{w_0, v_t, a_t} \; \sum_{ti} s_{ti} \, l(y_{ti}, a_t + x_{ti}^\top (w_0 + v_t))
-              + \frac p2 \Big( \frac\lambda c \|w_0\|^2 + \frac\lambda{1 - c} \sum_t \|v_t\|^2 \Big)
+              + \frac p2 \Bigl( \frac\lambda c \|w_0\|^2 + \frac\lambda{1 - c} \sum_t \|v_t\|^2 \Bigr)
 
     with p features in units of their standard deviation, targets in units of theirs, and intercepts that are never
     penalised. Equivalently the penalty is :math:`\tfrac p2 \operatorname{tr}(W^\top K^{-1} W)` with

@@ -2,7 +2,7 @@ r"""The hinge loss to the last digit: the method of multipliers, its steps by Ne
 
 With step r and multipliers v (the loss's derivatives over r), each round minimises
 
-.. math:: \sum_{ti} s_{ti} \min_\zeta \Big[ l(y_{ti}, \zeta) + \frac r2 (z_{ti} + v_{ti} - \zeta)^2 \Big]
+.. math:: \sum_{ti} s_{ti} \min_\zeta \Bigl[ l(y_{ti}, \zeta) + \frac r2 (z_{ti} + v_{ti} - \zeta)^2 \Bigr]
           + \text{penalty}(u), \qquad z_{ti} = a_t + x_{ti}^\top w_t,
 
 which is piecewise quadratic: rows whose minimum is at the kink have curvature r, others none (Li, Sun and Toh 2018, *A

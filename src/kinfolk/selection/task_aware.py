@@ -30,9 +30,9 @@ class TaskAware(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     the same ``task``:
 
     - ``task`` is a name: it keeps its position, or is last when the transformer leaves fewer columns than
-    that;
+      that;
     - ``task`` is a position: the column stands at that same position (counted from the end when it is
-    negative).
+      negative).
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def _ridge(teller: Teller, alpha: FloatArray, noise: FloatArray, shared: FloatAr
     :math:`V = \langle s / (\lambda + s \hat V) \rangle` by Newton steps from above,
 
     .. math:: \varepsilon = \frac{\lambda^2 b_1 g + \alpha b_2 (D a_{12} + h a_{22})}{1 - \alpha b_2 a_{22}}, \qquad
-              b_k = \Big\langle \frac{s^k}{(\lambda + s \hat V)^2} \Big\rangle ,
+              b_k = \Bigl\langle \frac{s^k}{(\lambda + s \hat V)^2} \Bigr\rangle ,
 
     smallest over the ridge: the least of a grid, and the parabola through it and its neighbours.
     """

@@ -3,7 +3,7 @@ r"""What a row tells about coefficients, and the error of predictions that know 
 Of a score s of variance `total` all but a normal part of variance `rest` is known, :math:`s \mid \mu \sim N(\mu,
 \text{rest})`. A label then tells about s
 
-.. math:: I = E_\mu \Big[ \frac{Z'(\mu)^2}{Z (1 - Z)} \Big], \quad Z(\mu) = P(y = 1 \mid \mu), \qquad
+.. math:: I = E_\mu \Bigl[ \frac{Z'(\mu)^2}{Z (1 - Z)} \Bigr], \quad Z(\mu) = P(y = 1 \mid \mu), \qquad
           I = \frac 1{D + \text{rest}} \ (\text{linear}).
 
 Rows of squared length :math:`r^2 p` tell :math:`r^2 I(r^2\, \text{rest}, r^2\, \text{total})`.

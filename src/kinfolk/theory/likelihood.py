@@ -8,7 +8,7 @@ With whitened rows, coefficients :math:`w_t = \mu + v_t` drawn from
 and free intercepts: with :math:`o, q` the variances of v and :math:`\mu` in units of D, :math:`S_t, b_t` the centred
 moments of task t and :math:`M_t = (I + o S_t)^{-1}`,
 
-.. math:: -2 \log L = (N - T) \log \Big( \sum_t (y_t^\top y_t - o\, b_t^\top M_t b_t) - h^\top P^{-1} h \Big)
+.. math:: -2 \log L = (N - T) \log \Bigl( \sum_t (y_t^\top y_t - o\, b_t^\top M_t b_t) - h^\top P^{-1} h \Bigr)
           + \sum_t \log\det(I + o S_t) + \log\det(q P), \qquad
           h = \sum_t M_t b_t, \quad P = \sum_t M_t S_t + I / q .
 

@@ -4,8 +4,8 @@ With whitened rows :math:`c_t = \frac 1{n_t - 1} \sum_i (x_{ti} - \bar x_t) (y_{
 :math:`w_t`, so that for two tasks :math:`c_s^\top c_t` has the mean :math:`G_{st} = w_s^\top w_t`. Of one task the
 terms of a row with itself are taken out; with centred rows, the U-statistic of :math:`|\operatorname{Cov}(x, y)|^2` is
 
-.. math:: \hat G_{tt} = \frac 1{n (n - 3)} \Big[ \big|\sum_i x_i y_i\big|^2 - \frac n{n - 2} \sum_i |x_i|^2 y_i^2
-          + \frac{\sum_i |x_i|^2 \sum_i y_i^2}{(n - 1)(n - 2)} \Big], \qquad
+.. math:: \hat G_{tt} = \frac 1{n (n - 3)} \Bigl[ \big|\sum_i x_i y_i\big|^2 - \frac n{n - 2} \sum_i |x_i|^2 y_i^2
+          + \frac{\sum_i |x_i|^2 \sum_i y_i^2}{(n - 1)(n - 2)} \Bigr], \qquad
           \hat D_t = \frac{\sum_i y_i^2}{n - 1} - \hat G_{tt} .
 
 Standard errors are those of Gaussian rows, at the estimates.

@@ -27,7 +27,7 @@ class Risk:
     V : (T,) array
         Curvature: how far a task's own fit moves with one of its rows (leverage x / (1 + x), x = V l'').
     norm : (T,) array
-        E (x'w_t)^2 on new rows, which is |w_t|^2 for features without `spectrum`.
+        E (x'w_t)^2 on new rows, which is ``|w_t|^2`` for features without `spectrum`.
     overlap : (T,) array
         E (x'w_t)(x'xi_t) on new rows, w_t'xi_t without `spectrum`.
     converged : bool
@@ -64,7 +64,7 @@ def predict_risk(
         \min_W \sum_{t,i} \kappa_t\, \ell(y_{ti}, x_{ti}^\top w_t) + \tfrac p2 \operatorname{tr}(W Q W^\top), \qquad
         K = Q^{-1} = \frac{1}{\lambda} [(1 - c) I + c\, 1 1^\top] .
 
-    Losses: squared (y - z)^2 / 2, LAD |y - z|, Huber, logistic log(1 + e^(-yz)), hinge max(0, 1 - yz).
+    Losses: squared (y - z)^2 / 2, LAD abs(y - z), Huber, logistic log(1 + e^(-yz)), hinge max(0, 1 - yz).
 
     Parameters
     ----------

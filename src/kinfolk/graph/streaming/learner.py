@@ -3,7 +3,7 @@ r"""Tasks that learn by themselves from a stream: normalised steps, robust resid
 One row (u, y) moves the coefficients of its task by
 
 .. math:: w \leftarrow w - \frac{\mu}{\ell \max(\|u\|^2, p)}\, \psi(e)\, u, \qquad
-          e = \frac{\partial}{\partial \eta} Q(\eta, y) \Big|_{\eta = u^\top w},
+          e = \frac{\partial}{\partial \eta} Q(\eta, y) \Bigr|_{\eta = u^\top w},
 
 with p the running mean of :math:`\|u\|^2`, :math:`\ell` the largest curvature of the loss (1 squared, 1/4 logistic) and
 :math:`\psi` a clip at 2.5 robust standard deviations of the residuals (squared loss). No row moves the predictor of its

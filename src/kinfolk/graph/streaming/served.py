@@ -98,7 +98,7 @@ def combine(psi: FloatArray, pace: FloatArray, strength: float, laplacian: csr_a
 def diffusion_strength(laplacian: csr_array, noise: float, curvature: float) -> float:
     r"""The strength :math:`\eta` of diffusion with the smallest mean squared deviation.
 
-    .. math:: \min_\eta \sum_{\lambda > 0} \Big( \frac{q}{1 + q} \Big)^2 \frac1\lambda + \frac{s}{1 + q}, \qquad
+    .. math:: \min_\eta \sum_{\lambda > 0} \Bigl( \frac{q}{1 + q} \Bigr)^2 \frac1\lambda + \frac{s}{1 + q}, \qquad
               q = \frac{\eta \lambda}{h} ,
 
     over 240 points of a logarithmic grid: bias and variance of the modes of L, for the noise s of a lone task and the
