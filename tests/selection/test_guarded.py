@@ -271,3 +271,11 @@ def test_compare_always_shows_it_and_judges_it_by_weights_of_other_folds(data):
     refitted = found.refit("GuardedRegressor")
     assert set(refitted.candidates_) == set(names)
     assert_allclose(found.guard_weights[refitted.candidates_], refitted.weights_, atol=1e-6)
+
+
+def test_a_guard_that_is_given_is_fitted_in_place_of_the_one_that_is_shown(data):
+    given = {"GuardedRegressor": GuardedRegressor(["PooledRidge"], safe=0.0)}
+    found = compare(data.X, data.y, task="task", methods=given, cv=3)
+    assert found.estimators["GuardedRegressor"].safe == 0.0
+    assert found.guard_weights is None
+    assert "GuardedRegressor" in str(compare(data.X, data.y, task="task", methods=["PooledRidge"], cv=2))

@@ -67,7 +67,7 @@ def compare(
         probabilities) that takes the task column in X may be among them. ``IndependentRidge`` (for classes
         ``IndependentLogistic``), the baseline, is always fitted; and `GuardedRegressor` (`GuardedClassifier`) over all
         that were compared is always shown, unless whole tasks are held out: its weights for a fold are made from what
-        was predicted of the other folds, so it costs no fit.
+        was predicted of the other folds, so it costs no fit. One that is asked for by name, or given, is fitted.
     cv : int or splitter, default=5
         An int: `TaskKFold` with that many folds, so that every task is in every training part (wide data: `KFold`
         over rows). With a splitter that holds out whole tasks (`LeaveTasksOut`) the population predictions are
@@ -142,8 +142,8 @@ def compare(
         if outcome.method in seconds:
             seconds[outcome.method] += outcome.seconds
     guard_weights = None
-    if not whole_tasks and len(folds) > 1 and len(fitted) > 1:
-        name, guarded = _guarded(compared, task, kind, cv, random_state)
+    name, guarded = _guarded(compared, task, kind, cv, random_state)
+    if not whole_tasks and len(folds) > 1 and len(fitted) > 1 and name not in compared:
         given = (tested.stacked(fitted), tested.truth, tested.codes, tested.folds)
         more: dict[str, Any] = {
             "n_rows": n_rows_of.astype(float),

@@ -98,6 +98,8 @@ def named_methods(
     public = {method.__name__: method for method in kinfolk.all_estimators(kind)}
     if isinstance(methods, str):
         methods = list(public) if methods == "all" else [methods]
+    guard = kinfolk.GuardedRegressor if kind == "regressor" else kinfolk.GuardedClassifier
+    public[guard.__name__] = guard
     pairs: list[tuple[str, Any]] = []
     for item in methods.items() if isinstance(methods, Mapping) else [(None, method) for method in methods]:
         name, method = item
