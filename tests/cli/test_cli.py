@@ -1,6 +1,7 @@
 """The command line: the main job, models in and out, and bad input that ends with one message and exit code 2."""
 
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -240,3 +241,12 @@ def test_a_warning_is_one_line(csv, capsys, monkeypatch):
     monkeypatch.setattr("kinfolk.selection.compare", warn)
     assert compare(csv(table())) == 2
     assert "kinfolk compare: note: stopped early\n" in capsys.readouterr().err
+
+
+def test_products_of_small_matrices_get_one_thread_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    assert main(["--version"]) == 0
+    assert [os.environ[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS", "MKL")] == ["3", "1", "1"]

@@ -132,6 +132,15 @@ def test_the_recommendation_is_the_simplest_within_one_standard_error(found):
     assert f"Use {found.reason}" in str(found)
 
 
+def test_a_notebook_shows_the_table_and_the_recommendation(data):
+    nasty = "<script>ridge</script>"
+    page = compare(data.X, data.y, task="task", methods={nasty: PooledRidge()}, cv=2)._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;ridge" in page
+    assert "<td>IndependentRidge</td>" in page
+    assert "<p>Use " in page
+
+
 def test_what_json_gets_is_everything(found):
     again = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert again == found.to_dict()

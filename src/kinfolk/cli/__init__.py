@@ -1,9 +1,12 @@
 """The command line: one module per command, each with ``add_arguments(parser)`` and ``run(args)``."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
+# many small matrices: threads inside each product wait for one another (ames on two cores: 22 s, with one 9 s)
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _COMMANDS = {
     "compare": "compare the methods on a table, and say which to use and for which tasks sharing helps",
     "doctor": "say what the data look like, what is wrong with them and what to do, before any fit",
@@ -42,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     for name, purpose in _COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
         import_module(f"kinfolk.cli.{name}").add_arguments(command)
+    for name in _ONE_THREAD:  # read when NumPy is loaded, which is later; a number that is set stays
+        os.environ.setdefault(name, "1")
     try:
         args = parser.parse_args(argv)
     except SystemExit as stop:

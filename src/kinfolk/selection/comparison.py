@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -213,6 +214,12 @@ class Comparison:
         X, y, sample_weight = self.data
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return clone(self.estimators[method]).fit(X, y, **weights)
+
+    def _repr_html_(self) -> str:
+        """The table and the recommendation, as a notebook shows them."""
+        table = self.methods.drop(columns="loss").to_html(index=False, border=0, float_format="{:.4g}".format)
+        lines = [f"Use {self.reason}", *(f"Not fitted: {name}: {why}" for name, why in self.failures.items())]
+        return table + "".join(f"<p>{escape(line)}</p>" for line in lines)
 
     def __str__(self) -> str:
         shown = self.methods.drop(columns="loss")
