@@ -5,14 +5,12 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.base.estimator import TaskEstimator, lay_out
 from kinfolk.base.laplace import averaged, laplace_posterior, linear_predictor
+from kinfolk.base.scores import OddsClassifier
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
@@ -20,7 +18,7 @@ from kinfolk.tasks import TaskData
 from kinfolk.validation import check_classes, check_table, check_weights, match_classes
 
 
-class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class TaskClassifier(OddsClassifier, TaskEstimator):
     """Base of the classification methods; a method gives `_solve` for targets 0 and 1.
 
     More than two classes are fitted one against the rest, class by class; the probability of a class is proportional to
@@ -122,48 +120,6 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):  # type: ignore[misc]  # s
         scaled = self._scaling.features(table.features)
         odds = np.column_stack([_log_odds(result, scaled, codes) for result in self._results])
         return odds if len(self.classes_) > 2 else odds[:, 0]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class, averaged over the posterior of the row's task (unless the method says otherwise).
-
-        Parameters
-        ----------
-        X : as in fit
-
-        Returns
-        -------
-        (n, n_classes) array, in the order of ``classes_``
-        """
-        odds = self.decision_function(X)
-        if odds.ndim == 1:
-            return np.column_stack((expit(-odds), expit(odds)))
-        each: FloatArray = softmax(odds, axis=1)
-        return each
-
-    def predict(self, X: Any) -> LabelArray:
-        """Most probable class of each row.
-
-        Parameters
-        ----------
-        X : as in fit
-
-        Returns
-        -------
-        (n,) array of class labels
-        """
-        odds = self.decision_function(X)
-        best = (odds > 0).astype(np.int64) if odds.ndim == 1 else odds.argmax(axis=1)
-        labels: LabelArray = self.classes_[best]
-        return labels
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Share of rows whose class is predicted (accuracy).
-
-        Parameters
-        ----------
-        X, y, sample_weight : as in fit
-        """
-        return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
 
     def adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn new tasks from their few rows, leaving what all tasks share as it is.

@@ -7,12 +7,12 @@ from typing import Any, Literal, Self, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray
 from kinfolk.base.estimator import TaskEstimator, lay_out
+from kinfolk.base.scores import r2_of
 from kinfolk.posterior import Posterior
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
@@ -187,16 +187,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
         ----------
         X, y, sample_weight : as in fit
         """
-        predicted = self.predict(X)
-        if not self._wide:
-            return float(r2_score(y, predicted, sample_weight=sample_weight))
-        truth = check_target(y, n_rows=len(predicted), allow_2d=True, allow_missing=True).reshape(predicted.shape)
-        weights = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight)
-        scores = [
-            r2_score(truth[there, t], predicted[there, t], sample_weight=weights[there])
-            for t, there in enumerate(~np.isnan(truth.T))
-        ]
-        return float(np.mean(scores))
+        return r2_of(y, self.predict(X), sample_weight, wide=self._wide)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that ``y`` may be 2-D."""

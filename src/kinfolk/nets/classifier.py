@@ -3,18 +3,15 @@
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import check_is_fitted
 
 from kinfolk._typing import FloatArray, LabelArray
+from kinfolk.base.scores import OddsClassifier
 from kinfolk.nets.estimator import SharedFeatureNet
 from kinfolk.tasks import TaskData
 from kinfolk.validation import check_classes, match_classes
 
 
-class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignore[misc]  # scikit-learn is untyped
+class SharedFeatureClassifier(OddsClassifier, SharedFeatureNet):
     r"""Classes of tasks that share the features of a two-layer net over patches, learned by gradient descent.
 
     .. math:: \phi_r(x) = \sum_h \max(\langle w_r, x_h \rangle + b_r, 0)^q, \qquad
@@ -182,47 +179,6 @@ class SharedFeatureClassifier(ClassifierMixin, SharedFeatureNet):  # type: ignor
         """
         outputs = self._outputs(X)
         return outputs if len(self.classes_) > 2 else outputs[:, 0]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class.
-
-        Parameters
-        ----------
-        X : as in fit
-
-        Returns
-        -------
-        (n, n_classes) array, in the order of ``classes_``
-        """
-        odds = self.decision_function(X)
-        if odds.ndim == 1:
-            return np.column_stack((expit(-odds), expit(odds)))
-        each: FloatArray = softmax(odds, axis=1)
-        return each
-
-    def predict(self, X: Any) -> LabelArray:
-        """Most probable class of each row.
-
-        Parameters
-        ----------
-        X : as in fit
-
-        Returns
-        -------
-        (n,) array of class labels
-        """
-        check_is_fitted(self)
-        labels: LabelArray = self.classes_[_best(self._outputs(X))]
-        return labels
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Share of rows whose class is predicted (accuracy).
-
-        Parameters
-        ----------
-        X, y, sample_weight : as in fit
-        """
-        return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
 
     def _target(self, y: Any, n_rows: int, weights: FloatArray | None) -> FloatArray:
         self.classes_, target = check_classes(y, n_rows=n_rows, used=None if weights is None else weights > 0)

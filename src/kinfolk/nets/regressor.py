@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kinfolk._typing import FloatArray
+from kinfolk.base.scores import r2_of
 from kinfolk.nets.estimator import SharedFeatureNet
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
@@ -94,14 +94,7 @@ class SharedFeatureRegressor(RegressorMixin, SharedFeatureNet):  # type: ignore[
         ----------
         X, y, sample_weight : as in fit
         """
-        predicted = self.predict(X)
-        if not self._wide:
-            return float(r2_score(y, predicted, sample_weight=sample_weight))
-        truth = check_target(y, n_rows=len(predicted), allow_2d=True, allow_missing=True).reshape(predicted.shape)
-        weights = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight)
-        there = ~np.isnan(truth)
-        each = [r2_score(truth[at, t], predicted[at, t], sample_weight=weights[at]) for t, at in enumerate(there.T)]
-        return float(np.mean(each))
+        return r2_of(y, self.predict(X), sample_weight, wide=self._wide)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that ``y`` may be 2-D."""

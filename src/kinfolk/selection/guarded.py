@@ -5,11 +5,12 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from kinfolk._typing import FloatArray, LabelArray
+from kinfolk.base.scores import r2_of
 from kinfolk.exceptions import InputError
 from kinfolk.selection.mixture import Guarded, labels_of, total
 from kinfolk.validation import check_classes, check_table, check_target, check_weights
@@ -63,6 +64,11 @@ class GuardedRegressor(RegressorMixin, Guarded):  # type: ignore[misc]  # scikit
         Tasks whose independent fit was kept and that sharing would have harmed by more than one standard error.
     tasks_ : (T,) array
     feature_names_ : list of str
+
+    Warns
+    -----
+    UserWarning
+        No row can be held out (every task has one row, or there are no more rows than folds): all tasks stay alone.
 
     Notes
     -----
@@ -140,8 +146,7 @@ class GuardedRegressor(RegressorMixin, Guarded):  # type: ignore[misc]  # scikit
             more = {"observation_noise": True} if observation_noise else {}
             return one.predict(rows, return_std=True, **more)
 
-        asked = self._asked(X, ask)
-        n = len(check_table(X, task=self.task, task_position=self._task_position).features)
+        n, asked = self._asked(X, ask)
         shape = (n, len(self.tasks_)) if self._wide else (n,)
         mean = total([(rows, w, said[0]) for rows, w, said in asked], shape)
         if not return_std:
@@ -150,13 +155,13 @@ class GuardedRegressor(RegressorMixin, Guarded):  # type: ignore[misc]  # scikit
         return mean, np.sqrt(variance)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R2 over all rows (wide data: over all responses, those that are missing left out)."""
-        predicted = self.predict(X)
-        truth = check_target(y, n_rows=len(predicted), allow_2d=self._wide, allow_missing=self._wide)
-        if not self._wide:
-            return float(r2_score(truth, predicted, sample_weight=sample_weight))
-        scores = [r2_score(truth[there, t], predicted[there, t]) for t, there in enumerate(~np.isnan(truth.T))]
-        return float(np.mean(scores))
+        """R2 over all rows (wide data: mean over responses, missing ones left out).
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+        """
+        return r2_of(y, self.predict(X), sample_weight, wide=self._wide)
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that ``y`` may be 2-D."""
@@ -228,8 +233,7 @@ class GuardedClassifier(ClassifierMixin, Guarded):  # type: ignore[misc]  # scik
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Probability of each class, ``(n, n_classes)``, in the order of ``classes_``."""
-        asked = self._asked(X, lambda one, rows: self._probabilities(one, rows))
-        n = len(check_table(X, task=self.task, task_position=self._task_position).features)
+        n, asked = self._asked(X, self._probabilities)
         return total(asked, (n, len(self.classes_)))
 
     def _probabilities(self, one: Any, X: Any) -> FloatArray:

@@ -1,13 +1,14 @@
 """What the guarded regressor and classifier share: held-out folds, weights, refits, and who is asked about a row."""
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.base.estimator import TaskReader, lay_out
@@ -15,7 +16,7 @@ from kinfolk.exceptions import InputError
 from kinfolk.metrics import transfer_gain
 from kinfolk.selection.guard import Guard, guard
 from kinfolk.selection.held_out import BASELINE, HeldOut, Kind, folds_within, gathered, hold_out, named_methods
-from kinfolk.validation import Table, check_seen, check_table, match_labels
+from kinfolk.validation import Table, match_labels
 
 CANDIDATES: dict[str, tuple[str, ...]] = {
     "regressor": (
@@ -35,7 +36,7 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
 }
 
 
-class Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class Guarded(TaskReader):
     """What the two share: folds, weights, refits, and who predicts a row."""
 
     _kind: Kind
@@ -87,14 +88,19 @@ class Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         if folds:
             tested = HeldOut.lay_out(targets, codes, weights, folds, gathered(outcomes, self.candidates_))
             self._weigh(tested, self._counts(targets, codes, used), alone)
-        else:  # nothing can be held out: every task alone
+        else:
+            warnings.warn(
+                f"{type(self).__name__} can hold out no row of {int(used.sum())}: every task keeps its own fit. "
+                "Give more rows, or choose a single method.",
+                UserWarning,
+                stacklevel=3,
+            )
             self._keep_alone(alone)
         given = {} if weights is None else {"sample_weight": weights}
         self.estimators_ = {name: clone(one).fit(X, truth, **given) for name, one in estimators.items()}
 
     def _check_parameters(self) -> None:
-        if self.unseen not in ("raise", "population"):
-            raise InputError(f"unseen must be 'raise' or 'population'; got {self.unseen!r}.")
+        super()._check_parameters()
         if not (isinstance(self.cv, int) and self.cv >= 2):
             raise InputError(f"cv must be a whole number of folds, at least 2; got {self.cv!r}.")
         if not self.safe >= 0.0:
@@ -142,20 +148,13 @@ class Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.transfer_gain_, self.transfer_gain_se_ = np.zeros(n_tasks), np.zeros(n_tasks)
         self.harmed_tasks_ = self.tasks_[:0]
 
-    def _row_weights(self, X: Any) -> FloatArray:
+    def _row_weights(self, table: Table) -> FloatArray:
         """Weights of the candidates for each row, ``(n, K)``; wide data: for each response, ``(T, K)``."""
-        check_is_fitted(self)
-        table = check_table(X, task=self.task, task_position=self._task_position)
-        validate_data(self, X=X, skip_check_array=True, reset=False)
         if self._wide:
             return np.asarray(self.weights_)
-        if table.labels is None:
-            return np.asarray(self.weights_[np.zeros(len(table.features), dtype=np.int64)])
-        if self.unseen == "raise":
-            remedy = "Use unseen='population' for the population prediction, or adapt(X, y) to learn them."
-            return np.asarray(self.weights_[check_seen(table.labels, self.tasks_, remedy=remedy)])
-        codes = match_labels(table.labels, self.tasks_)
-        return np.where((codes >= 0)[:, None], self.weights_[codes], self._for_strangers())
+        codes = self._codes(table)
+        known = np.asarray(self.weights_[codes])
+        return known if (codes >= 0).all() else np.where((codes >= 0)[:, None], known, self._for_strangers())
 
     def _for_strangers(self) -> FloatArray:
         """Weights for a task never seen: those of all tasks, among candidates that have a population model."""
@@ -165,9 +164,11 @@ class Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             raise InputError("None of the candidates has a population model for a task that fit has not seen.")
         return np.asarray(shared / shared.sum() if shared.sum() > 0.0 else np.array(able) / sum(able))
 
-    def _asked(self, X: Any, ask: Any) -> list[tuple[IntArray | slice, FloatArray, Any]]:
-        """Rows, their weights and the answer of each candidate that has a weight in some row."""
-        weights = self._row_weights(X)
+    def _asked(self, X: Any, ask: Any) -> tuple[int, list[tuple[IntArray | slice, FloatArray, Any]]]:
+        """How many rows; and rows, their weights and the answer of each candidate that has a weight in some row."""
+        check_is_fitted(self)
+        table = self._read(X)
+        weights = self._row_weights(table)
         asked: list[tuple[IntArray | slice, FloatArray, Any]] = []
         for one, w in zip(self.estimators_.values(), weights.T, strict=True):
             if self._wide and w.any():
@@ -175,7 +176,7 @@ class Guarded(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
             elif w.any():
                 rows = np.flatnonzero(w)
                 asked.append((rows, w[rows], ask(one, _safe_indexing(X, rows))))
-        return asked
+        return len(table.features), asked
 
     def adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn new tasks from their few rows: every candidate that can adapts, with the weights of all tasks.
