@@ -52,5 +52,9 @@ def test_an_empty_site_is_no_success(tmp_path):
 def test_every_page_is_in_the_index():
     root = Path(__file__).parents[1]
     index = (root / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = {path.stem for path in (root / "docs").glob("*.md")} - {"index"}
+    pages = {
+        path.relative_to(root / "docs").with_suffix("").as_posix()
+        for folder in ("", "methods")
+        for path in (root / "docs" / folder).glob("*.md")
+    } - {"index"}
     assert {page for page in pages if f"\n{page}\n" not in index} == set()
