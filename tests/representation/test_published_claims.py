@@ -1,4 +1,4 @@
-"""What the published statements come to when measured; the reading is in docs/shared-representation.md."""
+"""What the published statements come to when measured; the reading is in docs/methods/shared-representation.md."""
 
 import numpy as np
 from numpy.testing import assert_allclose

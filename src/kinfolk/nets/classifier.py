@@ -116,7 +116,7 @@ class SharedFeatureClassifier(OddsClassifier, SharedFeatureNet):
     -----
     After Li, Chen, Deng, Kou, Cao and Gu, *On the Power of Multitask Representation Learning with Gradient Descent*
     (AISTATS 2025): patches, a two-layer convolutional net, gradient descent on the union of tasks of the same classes.
-    The paper's text was not available; the formulas are a reconstruction (see docs/patch-cnn.md).
+    The paper's text was not available; the formulas are a reconstruction (see docs/methods/patch-cnn.md).
 
     Examples
     --------

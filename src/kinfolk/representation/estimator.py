@@ -103,7 +103,7 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
     The data model is that of Tripuraneni, Jin and Jordan (2021), *Provable meta-learning of linear representations*,
     and of Ding, Du and Fang (2026), arXiv 2605.00473. The likelihood is climbed as `kinfolk.representation.evidence`
     says; EM for it has the same fixed points. :math:`\sigma^2` is corrected for the :math:`k (d - k)` degrees of
-    freedom of B. What each published claim comes to when measured: ``docs/shared-representation.md``.
+    freedom of B. What each published claim comes to when measured: ``docs/methods/shared-representation.md``.
 
     Examples
     --------
