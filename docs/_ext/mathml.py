@@ -1,5 +1,6 @@
 """Formulas as MathML, which browsers draw: docutils converts them, without a script fetched and without LaTeX."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -11,9 +12,17 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 
+def mathml(tex: str, *, block: bool) -> str:
+    """MathML of a formula, as LaTeX would set it where docutils reads or browsers draw it otherwise."""
+    braced = re.sub(r"(\\[dt]?frac)(\d)(\d)", r"\1{\2}{\3}", tex)  # one digit is an argument, not a number of two
+    drawn = tex2mathml(braced, as_block=block)
+    drawn = drawn.replace("<mo>‖</mo>", '<mo stretchy="false">‖</mo>')  # a norm is not as tall as the sum before it
+    return re.sub(r"<mo>(&ApplyFunction;</mo>)(?!\s*<mo[^>]*>[(\[{])", r'<mo rspace="0.17em">\1', drawn)  # log det L
+
+
 def _mathml(node: nodes.Element, *, block: bool) -> str:
     try:
-        return tex2mathml(node.astext(), as_block=block)
+        return mathml(node.astext(), block=block)
     except MathError as error:
         logger.warning("a formula that docutils cannot convert: %s", error, location=node, type="mathml")
         return f"<code>{nodes.unescape(node.astext())}</code>"
