@@ -38,7 +38,7 @@ html_css_files = ["kinfolk.css"]
 html_copy_source = False
 html_math_renderer = "mathml"
 
-myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # `all` of a room says what is public: an exported name has a page without being written down here
