@@ -4,7 +4,8 @@ Two figures for every candidate and for the guard, on rows that nobody was fitte
 best single candidate of the same data set, and the share of tasks that are worse than their independent fit by more
 than two of their own paired standard errors (2.5% where there is no difference). ``mixtures`` draws tasks of which half
 are unrelated, that lie in clusters, with one family of outliers, all unrelated, all alike; ``real`` trains on a part of
-every task of real tables; ``cost`` compares a fit with the candidates' own cross-validation.
+every task of real tables; ``cost`` compares a fit with the candidates' own cross-validation. ``--results`` keeps what
+was measured, so that an interrupted run goes on; ``--write`` puts the tables into a page, between its markers.
 """
 
 import os
@@ -13,8 +14,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
+import json
+import re
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_predict
 
 from kinfolk import GuardedClassifier, GuardedRegressor, TaskKFold
+from kinfolk.io.atomic import atomic_write
 from kinfolk.metrics import pointwise_loss, transfer_gain
+from kinfolk.selection.mixture import CANDIDATES
 from kinfolk.validation import holds_classes
 
 MIXTURES = ("half", "clustered", "outliers", "unrelated", "alike")
@@ -39,6 +45,8 @@ SETS = (
 )
 TESTED = 30  # rows of a task in the mixtures
 MOST = 15000  # rows of a real table
+SHARES = (0.15, 0.6)
+QUICKER = {"watch_exercise": CANDIDATES["classifier"][:-1]}  # seven classes: a task graph takes a minute a fit
 
 
 def mixture(kind, seed, n_tasks=40, p=10):
@@ -78,16 +86,16 @@ def part(name, share, seed):
     rank = pd.Series(order).groupby(X["task"]).rank().to_numpy() - 1.0
     size = X.groupby("task")["task"].transform("size").to_numpy()
     train = rank < np.maximum(np.round(share * size), 1.0)
-    return (X[train], y[train]), (X[~train], y[~train])
+    return (X[train], y[train]), (X[~train], y[~train]), QUICKER.get(name, "default")
 
 
-def judged(training, testing):
+def judged(training, testing, candidates="default"):
     """Mean loss and share of harmed tasks of every candidate and of the guard."""
     (X, y), (new, truth) = training, testing
     classes = np.unique(y)
     told_apart = holds_classes(y)
     guarded = GuardedClassifier if told_apart else GuardedRegressor
-    model = guarded(task="task").fit(X, y)
+    model = guarded(candidates, task="task").fit(X, y)
     codes = pd.Categorical(new["task"], categories=model.tasks_).codes.astype(np.int64)
     losses = {}
     for name, one in {**model.estimators_, "guard": model}.items():
@@ -106,32 +114,66 @@ def judged(training, testing):
     return found
 
 
-def line(name, results):
-    """Means over data sets: loss over the best single candidate's, share of harmed tasks."""
-    best = [min(loss for method, (loss, _) in found.items() if method != "guard") for found in results]
-    cells = []
-    for method in results[0]:
-        ratio = np.mean([found[method][0] / least for found, least in zip(results, best, strict=True)])
-        cells.append(f"{ratio:.3f} {np.mean([found[method][1] for found in results]):6.1%}")
-    print(f"{name:22}" + "".join(f"{cell:>16}" for cell in cells), flush=True)
+def measured(jobs, results, path):
+    """Figures of every job, by its key: those of ``results``, and the missing ones, kept in a file as they come."""
+    for key, job in jobs.items():
+        if key not in results:
+            results[key] = judged(*job())
+            print(f"{key}: guard {results[key]['guard'][0]:.4g}", flush=True)
+            if path:
+                with atomic_write(path) as stream:
+                    stream.write(json.dumps(results).encode())
+    return {key: results[key] for key in jobs}
 
 
-def heading(names):
-    """Names of the columns."""
-    short = [name.removesuffix("Regressor").removesuffix("Classifier")[:15] for name in names]
-    print(f"{'':22}" + "".join(f"{name:>16}" for name in short))
+def plain(method):
+    """The words of a class name; what stands between the two ends is mean-regularised for classes."""
+    stem = re.sub("(Ridge|Logistic|Regressor|Classifier)$", "", method).replace("MeanRegularized", "PartialPooling")
+    return re.sub("(?<!^)(?=[A-Z])", " ", stem).lower()
 
 
-def cost():
-    """Seconds of a fit over those of the candidates' own cross-validation."""
+def table(found, rows, first):
+    """Markdown: means over data sets of the loss over the best single candidate's, and of the share of harmed tasks."""
+    lines = []
+    for row in rows:
+        sets = [figures for key, figures in found.items() if key.startswith(f"{row} ")]
+        best = [min(loss for method, (loss, _) in one.items() if method != "guard") for one in sets]
+        ratio = {m: np.mean([one[m][0] / least for one, least in zip(sets, best, strict=True)]) for m in sets[0]}
+        harmed = {m: np.mean([one[m][1] for one in sets]) for m in sets[0]}
+        names = [plain(method) for method in sets[0]]
+        if not lines:
+            order = names
+            lines = [f"| {first} | {' | '.join(order)} |", "|---" * (1 + len(order)) + "|"]
+        cells = {name: f"{ratio[m]:.3f}, {harmed[m]:.1%}" for name, m in zip(names, sets[0], strict=True)}
+        lines.append(f"| {row} | {' | '.join(cells.get(name, '') for name in order)} |")
+    return "\n".join(lines)
+
+
+def show(part, text, page):
+    """Print a table, and put it between the markers of a page."""
+    print(text)
+    if page:
+        start, end = f"<!-- guard.py {part} -->", f"<!-- end of {part} -->"
+        before, after = (old := page.read_text()).split(start)[0], old.split(end)[1]
+        with atomic_write(page) as stream:
+            stream.write(f"{before}{start}\n{text}\n{end}{after}".encode())
+
+
+def cost(turns=5):
+    """CPU seconds of a fit over those of the candidates' own cross-validation, by turns; the medians."""
     (X, y), _ = mixture("half", 0)
-    start = time.process_time()
-    model = GuardedRegressor(task="task").fit(X, y)
-    guarded, start = time.process_time() - start, time.process_time()
-    for one in model.estimators_.values():
-        cross_val_predict(one, X, y, cv=TaskKFold(5, task="task", random_state=0))
-    alone = time.process_time() - start
-    print(f"a guarded fit {guarded:.1f} CPU s, the candidates' own cross-validation {alone:.1f}: {guarded / alone:.2f}")
+    model = GuardedRegressor(task="task").fit(X, y)  # what is imported once is not counted
+    seconds = []
+    for _ in range(turns):
+        start = time.process_time()
+        GuardedRegressor(task="task").fit(X, y)
+        middle = time.process_time()
+        for one in model.estimators_.values():
+            cross_val_predict(one, X, y, cv=TaskKFold(5, task="task", random_state=0))
+        seconds.append((middle - start, time.process_time() - middle))
+    guarded, alone = np.median(seconds, axis=0)
+    ratio = np.median([a / b for a, b in seconds])
+    print(f"a guarded fit {guarded:.1f} CPU s, the candidates' own cross-validation {alone:.1f}: {ratio:.2f}")
 
 
 def main():
@@ -139,22 +181,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["mixtures", "real", "cost"])
     parser.add_argument("--seeds", type=int, default=20, help="of the mixtures")
+    parser.add_argument("--first", type=int, default=100, help="first seed (0 to 19 were looked at to choose the gate)")
     parser.add_argument("--splits", type=int, default=10, help="of the real tables")
     parser.add_argument("--sets", nargs="*", default=list(SETS))
+    parser.add_argument("--results", type=Path, help="a JSON file that keeps what was measured")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page")
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
+    results = json.loads(args.results.read_text()) if args.results and args.results.exists() else {}
     if "mixtures" in args.parts:
-        for place, kind in enumerate(MIXTURES):
-            results = [judged(*mixture(kind, seed)) for seed in range(args.seeds)]
-            if place == 0:
-                heading(results[0])
-            line(kind, results)
-    for name in args.sets if "real" in args.parts else ():
-        for share in (0.15, 0.6):
-            results = [judged(*part(name, share, seed)) for seed in range(args.splits)]
-            if share == 0.15:
-                heading(results[0])
-            line(f"{name} {share:.0%}", results)
+        seeds = range(args.first, args.first + args.seeds)
+        jobs = {f"{kind} {seed}": partial(mixture, kind, seed) for seed in seeds for kind in MIXTURES}
+        show("mixtures", table(measured(jobs, results, args.results), MIXTURES, "tasks"), args.write)
+    if "real" in args.parts:
+        cases = [(name, share) for name in args.sets for share in SHARES]
+        jobs = {f"{n} {s:.0%} {k}": partial(part, n, s, k) for k in range(args.splits) for n, s in cases}
+        rows = [f"{name} {share:.0%}" for name, share in cases]
+        show("real", table(measured(jobs, results, args.results), rows, "table, share of rows"), args.write)
     if "cost" in args.parts:
         cost()
 

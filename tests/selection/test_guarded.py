@@ -105,10 +105,25 @@ def test_gains_are_shrunk_to_those_of_all_tasks():
 
 def test_unrelated_tasks_are_left_alone():
     (X, y), (new, truth) = tables(own=2.0)
-    model = GuardedRegressor(FEW, task="task").fit(X, y)
+    model = GuardedRegressor(["PooledRidge"], task="task").fit(X, y)
     assert (model.weights_[:, model.candidates_.index("IndependentRidge")] == 1.0).mean() > 0.8
     alone = model.estimators_["IndependentRidge"].predict(new)
     assert np.mean((model.predict(new) - truth) ** 2) < 1.02 * np.mean((alone - truth) ** 2)
+
+
+def test_tasks_that_cannot_speak_for_themselves_go_with_their_kin():
+    generator = np.random.default_rng(4)
+    codes = np.repeat(np.arange(30), 2)  # two rows a task, and ten tasks without any
+    skewed = np.where(generator.random(60) < 0.2, 3.0, 0.0) + 0.01 * generator.normal(size=60)  # the median sees none
+    found = shrunken_gains(skewed, codes, np.full(40, 2.0))
+    assert found.leaves(0.8)[30:].all()
+    lost = shrunken_gains(-skewed, codes, np.full(40, 2.0))
+    assert not lost.leaves(0.8).any()
+    small = shrunken_gains(np.full(60, 0.004), codes, np.full(40, 2.0))
+    assert not small.leaves(0.8).any()  # certain, and not worth it
+    spoken = np.concatenate((np.repeat(codes, 30), np.full(900, 30)))  # a task of 900 rows that loses, sixty that gain
+    gains = np.concatenate((np.repeat(skewed, 30), generator.normal(-1.0, 1.0, size=900)))
+    assert not shrunken_gains(gains, spoken, np.append(np.full(30, 60.0), 900.0)).leaves(0.8)[30]
 
 
 def test_half_related_tasks_take_what_helps_and_harm_few():

@@ -10,6 +10,11 @@ the median of :math:`\hat g_t / u_t` weighted by :math:`(s_t^2 / u_t^2 + v)^{-1}
 the squared standardised deviations is that of a chi-square. A task leaves its independent fit when the posterior mean
 of its gain exceeds ``safe`` posterior standard deviations: where all gain, a task of few rows does so on the word of
 the others; where none does, chance takes no task away.
+
+A task whose own rows weigh less than half in that posterior cannot speak for itself. Where its posterior mean is not
+against it, it leaves also if the mean gain of all held-out rows exceeds ``safe`` of its standard errors, clustered by
+task (Liang and Zeger 1986): gains are skewed, and medians over a few small tasks miss what these gain on average. A
+gain below 1% of the loss is not worth leaving for.
 """
 
 from dataclasses import dataclass
@@ -17,16 +22,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinfolk._typing import BoolArray, FloatArray, IntArray
+from kinfolk.metrics import clustered_error
 from kinfolk.tasks import sum_by_task
 
 _PSEUDO = 50.0  # rows at the common variance, in a task's variance of gains
 _SPREADS = np.concatenate(([0.0], np.geomspace(1e-4, 30.0, 80)))  # of v, in units of the median squared error
+_WORTH = 0.01
+_SILENT = 0.5  # weight of its own rows, below which a task cannot speak for itself
 _MEDIAN = 0.4549  # of a chi-square with one degree of freedom
 
 
 @dataclass(frozen=True, eq=False)
 class Gains:
-    """Gains of tasks over their independent fits, in the unit in which losses are given.
+    """Gains of tasks over their independent fits, in units of the mean loss of these.
 
     Attributes
     ----------
@@ -34,16 +42,25 @@ class Gains:
         As measured; NaN and infinite for a task without held-out rows.
     shrunk, uncertainty : (T,) array
         Posterior mean and standard deviation.
+    own : (T,) array
+        Weight of the task's own rows in the posterior mean.
+    kin, kin_standard_error : float
+        Mean gain of all held-out rows.
     """
 
     mean: FloatArray
     standard_error: FloatArray
     shrunk: FloatArray
     uncertainty: FloatArray
+    own: FloatArray
+    kin: float
+    kin_standard_error: float
 
     def leaves(self, safe: float) -> BoolArray:
         """Which tasks leave their independent fit."""
-        return np.asarray(self.shrunk > safe * self.uncertainty)
+        by_own = self.shrunk > np.maximum(safe * self.uncertainty, _WORTH)
+        by_kin = self.kin > max(safe * self.kin_standard_error, _WORTH)
+        return np.asarray(by_own | (by_kin & (self.own < _SILENT) & (self.shrunk > 0.0)))
 
 
 def shrunken_gains(gains: FloatArray, codes: IntArray, n_rows: FloatArray, weights: FloatArray | None = None) -> Gains:
@@ -52,7 +69,7 @@ def shrunken_gains(gains: FloatArray, codes: IntArray, n_rows: FloatArray, weigh
     Parameters
     ----------
     gains : (n,) array
-        Loss of the independent fit less that of the other, of each held-out observation.
+        Loss of the independent fit less that of the other, of each held-out observation, over the mean of the former.
     codes : (n,) array
         Its task.
     n_rows : (T,) array
@@ -76,7 +93,8 @@ def shrunken_gains(gains: FloatArray, codes: IntArray, n_rows: FloatArray, weigh
     kept = np.divide(prior, prior + squared_error, out=np.zeros(n_tasks), where=heard & (prior > 0.0))
     shrunk = middle * unit + kept * np.where(heard, mean - middle * unit, 0.0)
     uncertainty = np.sqrt(prior * (1.0 - kept) + ((1.0 - kept) * unit) ** 2 * doubt)
-    return Gains(mean, np.sqrt(squared_error), shrunk, uncertainty)
+    kin, kin_error = float(np.average(gains, weights=weights)), clustered_error(gains, codes, n_tasks, weights)
+    return Gains(mean, np.sqrt(squared_error), shrunk, uncertainty, kept, kin, kin_error)
 
 
 def _population(mean: FloatArray, squared_error: FloatArray, unit: FloatArray) -> tuple[float, float, float]:

@@ -10,7 +10,7 @@ from kinfolk.selection.gate import Gains, shrunken_gains
 from kinfolk.selection.stacked import Stacked, stack_log, stack_squared
 
 _TURNS = 10
-_MOST = 3.0  # mean losses of the independent fit, that one row's gain counts
+_MOST = 3.0  # mean losses of the independent fit: no row's harm counts for more
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +77,11 @@ def guard(
         said = (predictions - truth[:, None]) / (1.0 if units is None else units[codes, None])
         losses = said**2
     stack = stack_log if predictions.ndim == 3 else stack_squared
-    most = _MOST * float(np.average(losses[:, alone], weights=weights))
+    unit = float(np.average(losses[:, alone], weights=weights)) or 1.0
 
     def weigh(some: slice | IntArray, members: BoolArray) -> tuple[Stacked, Gains]:
         stacked = stack(said[:, some], codes, folds, members, weights)
-        gains = np.maximum(losses[:, alone] - stacked.losses, -most)
+        gains = np.maximum((losses[:, alone] - stacked.losses) / unit, -_MOST)
         return stacked, shrunken_gains(gains, codes, n_rows, weights)
 
     everyone = np.ones(n_tasks, dtype=bool)
