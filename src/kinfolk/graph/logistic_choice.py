@@ -69,7 +69,7 @@ class _Fold:
     @cached_property
     def start(self) -> Start:
         """The training rows without a graph."""
-        return mean_regularised_logistic(self.train)
+        return mean_regularised_logistic(self.train, tol=_NEAR)
 
     def turned(self, form: str) -> "_Fold":
         if form == "scalar":

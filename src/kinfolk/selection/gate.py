@@ -11,10 +11,10 @@ the squared standardised deviations is that of a chi-square. A task leaves its i
 of its gain exceeds ``safe`` posterior standard deviations: where all gain, a task of few rows does so on the word of
 the others; where none does, chance takes no task away.
 
-A task whose own rows weigh less than half in that posterior cannot speak for itself. Where its posterior mean is not
+A task whose own rows weigh less than a third in that posterior cannot speak for itself. Where its posterior mean is not
 against it, it leaves also if the mean gain of all held-out rows exceeds ``safe`` of its standard errors, clustered by
 task (Liang and Zeger 1986): gains are skewed, and medians over a few small tasks miss what these gain on average. A
-gain below 1% of the loss is not worth leaving for.
+gain below 2% of the loss is not worth leaving for.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ from kinfolk.tasks import sum_by_task
 
 _PSEUDO = 50.0  # rows at the common variance, in a task's variance of gains
 _SPREADS = np.concatenate(([0.0], np.geomspace(1e-4, 30.0, 80)))  # of v, in units of the median squared error
-_WORTH = 0.01
-_SILENT = 0.5  # weight of its own rows, below which a task cannot speak for itself
+_WORTH = 0.02
+_SILENT = 1.0 / 3.0  # weight of its own rows, below which a task cannot speak for itself
 _MEDIAN = 0.4549  # of a chi-square with one degree of freedom
 
 

@@ -26,7 +26,7 @@ class GuardedRegressor(RegressorMixin, Guarded):  # type: ignore[misc]  # scikit
 
     the prediction being :math:`\sum_k w_{tk} f_k(x)` with candidates that are fitted again on all rows. Then the gain
     of each task over its independent fit, measured with weights that were made without the fold, is shrunk to the gains
-    of all tasks, and where its posterior mean is not above ``safe`` posterior standard deviations, and above 1% of the
+    of all tasks, and where its posterior mean is not above ``safe`` posterior standard deviations, and above 2% of the
     loss, the task keeps its independent fit exactly; a task whose rows are too few to tell goes with the mean of all.
 
     Parameters
@@ -40,7 +40,7 @@ class GuardedRegressor(RegressorMixin, Guarded):  # type: ignore[misc]  # scikit
         Folds inside the tasks, the same for all candidates.
     safe : float, default=0.8
         Posterior standard deviations by which a gain has to exceed zero. 0 lets every task go whose expected gain is
-        above 1%; larger values protect more and gain less.
+        above 2%; larger values protect more and gain less.
     unseen : {"raise", "population"}, default="raise"
         What `predict` does with a task that `fit` has not seen: an error that names the tasks, or the candidates'
         population predictions by the weights of all tasks.
