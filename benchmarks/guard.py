@@ -181,7 +181,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["mixtures", "real", "cost"])
     parser.add_argument("--seeds", type=int, default=20, help="of the mixtures")
-    parser.add_argument("--first", type=int, default=200, help="first seed (0 to 119 were looked at to choose the gate)")
+    parser.add_argument("--first", type=int, default=200, help="first seed (others chose the gate)")
     parser.add_argument("--splits", type=int, default=10, help="of the real tables")
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     parser.add_argument("--results", type=Path, help="a JSON file that keeps what was measured")
