@@ -71,7 +71,7 @@ def _headline(comparison: Comparison) -> str:
     tested = int(record["helped"] + record["unharmed"] + record["hurt"])
     return (
         f"{comparison.recommended} has an error {float(record['gain']):.0%} below {alone}. "
-        f"It helps {int(record['helped'])} of {tested} tasks and hurts {int(record['hurt'])}."
+        f"It helps {int(record['helped']):,} of {tested:,} tasks and hurts {int(record['hurt']) or 'none'}."
     )
 
 

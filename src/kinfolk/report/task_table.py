@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import LogLocator, MaxNLocator
 
 _ERRORS = {
     "squared_error": ("RMSE", "root mean squared error"),
@@ -93,13 +92,18 @@ def _place(error: float | None, low: float, high: float) -> int | None:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers between the ends: 1, 2 and 5 times powers of ten, or even steps where these are too few."""
-    for locator in (LogLocator(subs=(1.0, 2.0, 5.0), numticks=20), MaxNLocator(4, steps=[1, 2, 5, 10])):
-        ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
-        if len(ticks) > 2:
-            break
-    while len(ticks) > 5:
-        ticks = ticks[::2]
-    return ticks
+    ticks = [digit * 10.0**power for power in _powers(low, high) for digit in (1, 2, 5)]
+    if sum(low <= tick <= high for tick in ticks) < 3:
+        width = high - low
+        step = next(d * 10.0**p for p in _powers(width / 10.0, width) for d in (1, 2, 5) if width <= 5 * d * 10.0**p)
+        ticks = [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    most = 18 // max(len(f"{tick:g}") for tick in ticks)  # that stand side by side
+    return ticks[:: -(-len(ticks) // max(most, 1))]
+
+
+def _powers(low: float, high: float) -> range:
+    return range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
 
 
 def _number(value: float | None) -> str:

@@ -26,7 +26,7 @@ def by_task(comparison: Comparison) -> str:
     tasks = comparison.tasks[comparison.tasks["method"] == method]
     helped, unharmed = (int((tasks["verdict"] == verdict).sum()) for verdict in ("helped", "unharmed"))
     hurt = tasks[tasks["verdict"] == "hurt"].sort_values("gain", kind="stable")
-    worst = [f"{task} ({gain:+.0%})" for task, gain in zip(hurt["task"], hurt["gain"], strict=True)]
+    worst = [f"{task} ({_lost(gain)})" for task, gain in zip(hurt["task"], hurt["gain"], strict=True)]
     are = "none is" if not worst else "1 is" if len(worst) == 1 else f"{len(worst):,} are"
     return (
         f"{method}{', the best other method,' if comparison.recommended == baseline else ''} wins for {helped:,} of "
@@ -41,6 +41,10 @@ def beside_baseline(comparison: Comparison) -> str:
         return comparison.recommended
     others = [str(name) for name in comparison.methods["method"] if name != comparison.baseline]
     return others[0] if others else comparison.baseline
+
+
+def _lost(gain: float) -> str:
+    return f"{gain:+.0%}" if gain > -1.0 else f"{1.0 - gain:.2g} times the error"
 
 
 def _guarded(comparison: Comparison) -> str:
