@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +13,11 @@ from sklearn.dummy import DummyRegressor
 import kinfolk
 from kinfolk import IndependentRidge, PartialPoolingRegressor
 from kinfolk.datasets import make_shared_representation
-from kinfolk.report import summarize, to_html, write_report
+from kinfolk.diagnostics import examine
+from kinfolk.report import summarize, summarize_comparison, to_html, write_report
 from kinfolk.report.task_table import VERDICTS, task_table
 
+COMMAND = "kinfolk compare 'a b.csv' --task task --target y --features x0,x1,flat --cv 3"
 NASTY = '<script>alert("1")</script>'
 
 
@@ -89,6 +92,18 @@ def test_methods_without_coefficients_have_no_model_section(comparison):
     assert "What " not in page
 
 
+def test_the_page_names_what_the_doctor_finds(comparison, summary):
+    X, y, _ = comparison.data
+    said = [finding.text for finding in examine(X, y, task="task").findings]
+    assert any("flat" in text for text in said)
+    assert [finding["text"] for finding in summary["comparison"]["findings"]] == said
+    page = unescape(to_html(summary | {"comparison": summarize_comparison(comparison, command=COMMAND)}))
+    assert all(text in page for text in said)
+    assert "kinfolk doctor 'a b.csv' --task task --target y --features x0,x1,flat" in page
+    many = summary["comparison"] | {"findings": summary["comparison"]["findings"] * 20}
+    assert f"{20 * len(said) - 10} more" in to_html(summary | {"comparison": many})
+
+
 def test_hostile_names_of_methods_stay_data(comparison):
     X, y, _ = comparison.data
     names = {"</script><script>alert(1)</script>": PartialPoolingRegressor(), "<!--<script>": "PooledRidge"}
@@ -159,6 +174,7 @@ def test_two_thousand_tasks_are_a_page_of_less_than_two_megabytes(summary):
     assert page.count('<th scope="row">') == 2000
     assert len(page.encode()) < 2_000_000
     assert "2,000 tasks, in a box that scrolls" in page
+    assert '<div id="controls" class="controls" hidden>' in page  # shown by the script
 
 
 def with_tasks(summary, n_tasks):
