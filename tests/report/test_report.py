@@ -83,6 +83,13 @@ def test_the_baseline_recommended_is_said_so():
     assert "Stay with IndependentRidge" in to_html(summarize(alone))
 
 
+def test_the_baseline_and_nothing_else_has_a_table_of_tasks(comparison):
+    X, y, _ = comparison.data
+    found = summarize(kinfolk.compare(X, y, task="task", methods=["IndependentRidge"]))
+    assert list(task_table(found["comparison"])["methods"]) == ["IndependentRidge"]  # what the script starts with
+    assert "Nothing was compared" in to_html(found)
+
+
 def test_methods_without_coefficients_have_no_model_section(comparison):
     X, y, _ = comparison.data
     numeric = X.assign(task=X["task"].astype("category").cat.codes.astype(int))
@@ -240,6 +247,9 @@ addEventListener("load", () => {
   const methods = document.querySelector("#methods table");
   methods.tHead.rows[0].cells[0].firstElementChild.click();
   found.methods = [...methods.tBodies[0].rows].map((row) => row.cells[0].textContent);
+  const all = [...document.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+  const stops = all.filter((one) => one.tabIndex >= 0);
+  found.stops = stops.every((one) => one.tabIndex === 0) && stops.slice(0, 2).map((one) => one.hash);
   found.anchors = [...document.querySelectorAll("nav a")].map((link) => !!document.querySelector(link.hash));
   document.body.setAttribute("data-found", JSON.stringify(found));
 });
@@ -264,6 +274,7 @@ def test_tasks_are_sorted_sought_and_shown_by_another_method(comparison, summary
     assert found["plots"] == [True] * (3 + sum(bool(graph["edges"]) for graph in summary["graphs"]))
     assert found["marks"] > 50
     assert found["focus"]
+    assert found["stops"] == ["#content", "#methods"]
     assert found["background"] != "rgba(0, 0, 0, 0)"
     assert found["buttons"] == ["task", "rows", None, "gain", "verdict", "RMSE alone", "RMSE shared"]
     assert found["all"] == f"{n_tasks:,} of {n_tasks:,} tasks"

@@ -68,9 +68,12 @@ def _headline(comparison: Comparison) -> str:
     alone = comparison.alone
     if comparison.recommended == comparison.baseline:
         return f"Stay with {comparison.recommended}: no other method is clearly better than {alone}."
+    gain = float(record["gain"])
+    side = "below" if gain > 0.0 else "above"
+    level = "is as good as" if abs(gain) < 0.005 else f"has an error {abs(gain):.0%} {side}"
     tested = int(record["helped"] + record["unharmed"] + record["hurt"])
     return (
-        f"{comparison.recommended} has an error {float(record['gain']):.0%} below {alone}. "
+        f"{comparison.recommended} {level} {alone}. "
         f"It helps {int(record['helped']):,} of {tested:,} tasks and hurts {int(record['hurt']) or 'none'}."
     )
 

@@ -70,7 +70,7 @@ def task_table(found: dict[str, Any]) -> dict[str, Any]:
         "methods": {
             method: [*cells[method], [VERDICTS.index(row["verdict"]) for row in rows], places[method]]
             for method, rows in sorted(by_method.items())
-            if method != found["baseline"]
+            if method != found["baseline"] or method == found["shown"]
         },
     }
 
@@ -98,8 +98,12 @@ def _ticks(low: float, high: float) -> list[float]:
         step = next(d * 10.0**p for p in _powers(width / 10.0, width) for d in (1, 2, 5) if width <= 5 * d * 10.0**p)
         ticks = [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
     ticks = [tick for tick in ticks if low <= tick <= high]
-    most = 18 // max(len(f"{tick:g}") for tick in ticks)  # that stand side by side
-    return ticks[:: -(-len(ticks) // max(most, 1))]
+    kept: list[float] = []
+    for tick in ticks:
+        apart = _WIDTH * math.log(tick / kept[-1]) / math.log(high / low) if kept else _WIDTH
+        if apart > 25 * (len(f"{tick:g}") + len(f"{kept[-1]:g}") if kept else 0):  # or their texts would touch
+            kept.append(tick)
+    return kept
 
 
 def _powers(low: float, high: float) -> range:
