@@ -1,14 +1,27 @@
 """A page in a headless Chromium: what it logs, and what it says of itself."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import time
 from base64 import b64encode
 from hashlib import sha256
 from html import unescape
 
 NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium): the report was not opened"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PROBE = """
 addEventListener("load", () => {
   const seen = (node) => { const box = node.getBoundingClientRect(); return box.width > 40 && box.height > 40; };
@@ -31,8 +44,7 @@ def chromium():
 
 
 def browse(page, folder, *flags):
-    quiet = "--disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", *quiet.split(), *flags]
+    command = [chromium(), *FLAGS, *flags]
     command += [
         f"--user-data-dir={folder / 'profile'}",
         "--enable-logging=stderr",
@@ -60,3 +72,74 @@ def look(page, folder, width, probe=PROBE):
     done = browse(page, folder, f"--window-size={width},1200", "--virtual-time-budget=3000")
     found = json.loads(unescape(re.search(r'data-found="([^"]*)"', done.stdout)[1]))
     return "CONSOLE" in done.stderr, found
+
+
+class Driven:
+    """A Chromium that is driven through its debugging pipe: real keys, and pages with scripts switched off."""
+
+    def __init__(self, folder):
+        here, there = os.pipe(), os.pipe()
+        flags = [*FLAGS, f"--user-data-dir={folder / 'driven'}", "--remote-debugging-pipe", "about:blank"]
+        command = f"exec {shlex.join([chromium(), *flags])} 3<&{here[0]} 4>&{there[1]}"
+        self.process = subprocess.Popen(
+            ["bash", "-c", command], pass_fds=(here[0], there[1]), stderr=subprocess.DEVNULL
+        )
+        os.close(here[0])
+        os.close(there[1])
+        self.input, self.output = os.fdopen(here[1], "wb"), os.fdopen(there[0], "rb")
+        self.count, self.session = 0, None
+        page = next(one for one in self.ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
+        self.session = self.ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.input.close()
+        self.process.terminate()
+        self.process.wait(20)
+        self.output.close()
+
+    def ask(self, method, **parameters):
+        """Send one command, and wait for its answer."""
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": parameters}
+        if self.session is not None:
+            message["sessionId"] = self.session
+        self.input.write(json.dumps(message).encode() + b"\0")
+        self.input.flush()
+        text = b""
+        while True:
+            byte = self.output.read1(1 << 16)
+            assert byte, "the browser has ended"
+            *whole, text = (text + byte).split(b"\0")
+            for answer in map(json.loads, whole):
+                if answer.get("id") == self.count:
+                    return answer["result"]
+
+    def open(self, page, scripts=True):
+        """Load a page, and wait until it is there."""
+        self.ask("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self.ask("Page.navigate", url=page.as_uri())
+        for _ in range(200):
+            if self.say("location.href + document.readyState") == page.as_uri() + "complete":
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{page} was not loaded")
+
+    def say(self, expression):
+        """What an expression is in the page."""
+        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def press(self, key):
+        """Press one key: Tab, Enter or a blank."""
+        code = {"Tab": 9, "Enter": 13, " ": 32}[key]
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            self.ask(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                text=text if kind == "keyDown" else "",
+            )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browser import NO_BROWSER, browse, chromium, hash_of, look
+from browser import NO_BROWSER, Driven, browse, chromium, hash_of, look
 from sklearn.dummy import DummyRegressor
 
 import kinfolk
@@ -301,6 +301,34 @@ def test_tasks_are_sorted_sought_and_shown_by_another_method(comparison, summary
     assert dict(zip(order, shared, strict=True)) == dict(zip(names, table["methods"]["PooledRidge"][0], strict=True))
     assert shown == "PooledRidge"
     assert found["methods"] == sorted(comparison.methods["method"])
+
+
+@pytest.mark.browser
+def test_keys_alone_sort_and_without_scripts_every_task_is_there(summary, tmp_path):
+    if chromium() is None:
+        pytest.skip(NO_BROWSER)
+    page = tmp_path / "report.html"
+    page.write_text(to_html(with_tasks(summary, 100)))
+    with Driven(tmp_path) as browser:
+        browser.open(page)
+        for _ in range(60):
+            browser.press("Tab")
+            if (
+                browser.say("document.activeElement.closest('#all-tasks') && document.activeElement.textContent")
+                == "task"
+            ):
+                break
+        else:
+            pytest.fail("Tab never comes to the heading of the tasks")
+        assert browser.say("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        for key, sorted_now in (("Enter", "ascending"), (" ", "descending")):
+            browser.press(key)
+            assert browser.say("document.activeElement.closest('th').getAttribute('aria-sort')") == sorted_now
+        browser.open(page, scripts=False)
+        tall = "[...document.querySelectorAll('#all-tasks tbody tr')].filter((row) => row.offsetHeight > 10).length"
+        assert browser.say(tall) == 100
+        assert browser.say("document.getElementById('controls').offsetHeight") == 0
+        assert browser.say("document.querySelectorAll('th button').length") == 0
 
 
 def luminance(colour):

@@ -82,6 +82,4 @@
   method.addEventListener("change", show);
   controls.hidden = false;
   show(); // a browser that goes back fills in what was chosen before
-
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
 })();
