@@ -12,7 +12,8 @@ from hashlib import sha256
 from html import unescape
 
 NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium): the report was not opened"
-FLAGS = [
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
