@@ -14,15 +14,6 @@ from html import unescape
 NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium): the report was not opened"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PROBE = """
 addEventListener("load", () => {
   const seen = (node) => { const box = node.getBoundingClientRect(); return box.width > 40 && box.height > 40; };
