@@ -1,13 +1,20 @@
 """A page in a headless Chromium: what it logs, and what it says of itself."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import time
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
 
 NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium): the report was not opened"
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
 PROBE = """
-<script>
 addEventListener("load", () => {
   const seen = (node) => { const box = node.getBoundingClientRect(); return box.width > 40 && box.height > 40; };
   const root = document.documentElement;
@@ -19,7 +26,6 @@ addEventListener("load", () => {
   };
   document.body.setAttribute("data-found", JSON.stringify(found));
 });
-</script>
 """
 
 
@@ -30,8 +36,7 @@ def chromium():
 
 
 def browse(page, folder, *flags):
-    quiet = "--disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", *quiet.split(), *flags]
+    command = [chromium(), *FLAGS, *flags]
     command += [
         f"--user-data-dir={folder / 'profile'}",
         "--enable-logging=stderr",
@@ -42,11 +47,91 @@ def browse(page, folder, *flags):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
 
-def look(page, folder, width):
+def hash_of(script):
+    """What lets exactly this script run, in a page's policy."""
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+
+
+def look(page, folder, width, probe=PROBE):
     """Open a page at a width; what it logs on the console, and what the probe finds."""
-    # the probe is the test's own; the page's policy forbids scripts, so it is lifted for the probe only
-    text = page.read_text().replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
-    page.write_text(text.replace("</body>", PROBE + "</body>"))
+    # the probe is the test's own: the page's policy lets it run, and nothing but it and what the page lets run itself
+    text, ours = page.read_text(), hash_of(probe)
+    if "script-src " in text:
+        text = text.replace("script-src ", f"script-src {ours} ", 1)
+    else:
+        text = text.replace("default-src 'none';", f"default-src 'none'; script-src {ours};", 1)
+    page.write_text(text.replace("</body>", f"<script>{probe}</script></body>"))
     done = browse(page, folder, f"--window-size={width},1200", "--virtual-time-budget=3000")
-    found = json.loads(re.search(r'data-found="([^"]*)"', done.stdout)[1].replace("&quot;", '"'))
+    found = json.loads(unescape(re.search(r'data-found="([^"]*)"', done.stdout)[1]))
     return "CONSOLE" in done.stderr, found
+
+
+class Driven:
+    """A Chromium that is driven through its debugging pipe: real keys, and pages with scripts switched off."""
+
+    def __init__(self, folder):
+        here, there = os.pipe(), os.pipe()
+        flags = [*FLAGS, f"--user-data-dir={folder / 'driven'}", "--remote-debugging-pipe", "about:blank"]
+        command = f"exec {shlex.join([chromium(), *flags])} 3<&{here[0]} 4>&{there[1]}"
+        self.process = subprocess.Popen(
+            ["bash", "-c", command], pass_fds=(here[0], there[1]), stderr=subprocess.DEVNULL
+        )
+        os.close(here[0])
+        os.close(there[1])
+        self.input, self.output = os.fdopen(here[1], "wb"), os.fdopen(there[0], "rb")
+        self.count, self.session = 0, None
+        page = next(one for one in self.ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
+        self.session = self.ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.input.close()
+        self.process.terminate()
+        self.process.wait(20)
+        self.output.close()
+
+    def ask(self, method, **parameters):
+        """Send one command, and wait for its answer."""
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": parameters}
+        if self.session is not None:
+            message["sessionId"] = self.session
+        self.input.write(json.dumps(message).encode() + b"\0")
+        self.input.flush()
+        text = b""
+        while True:
+            byte = self.output.read1(1 << 16)
+            assert byte, "the browser has ended"
+            *whole, text = (text + byte).split(b"\0")
+            for answer in map(json.loads, whole):
+                if answer.get("id") == self.count:
+                    return answer["result"]
+
+    def open(self, page, scripts=True):
+        """Load a page, and wait until it is there."""
+        self.ask("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self.ask("Page.navigate", url=page.as_uri())
+        for _ in range(200):
+            if self.say("location.href + document.readyState") == page.as_uri() + "complete":
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{page} was not loaded")
+
+    def say(self, expression):
+        """What an expression is in the page."""
+        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def press(self, key):
+        """Press one key: Tab, Enter or a blank."""
+        code = {"Tab": 9, "Enter": 13, " ": 32}[key]
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            self.ask(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                text=text if kind == "keyDown" else "",
+            )

@@ -36,7 +36,7 @@ def test_methods_that_learn_by_steps_have_their_curves(summary):
 
 def test_the_page_shows_them(summary):
     page = to_html(summary)
-    assert page.count("How net learned") == page.count("How own learned") == 1
+    assert page.count("<h2>How net learned") == page.count("<h2>How own learned") == 1
     assert "Learning curves of net" in page
     assert 'id="learning-2"' in page
 

@@ -4,6 +4,8 @@ import argparse
 import json
 import shlex
 import sys
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.cli._progress import with_progress
@@ -24,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="deals the rows over the folds (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="threads over methods and folds (default: 1)")
+    parser.add_argument(
+        "--format",
+        default="text",
+        choices=["text", "markdown", "json"],
+        help="what is printed: a table, Markdown for an issue, or all numbers (default: text)",
+    )
     parser.add_argument("--report", metavar="FILE.html", help="write a self-contained HTML report")
     parser.add_argument("--json", metavar="FILE.json", help="write all numbers as JSON")
     parser.add_argument("--save", metavar="FILE.kin", help="fit the recommended method on all rows and save it")
@@ -52,24 +60,32 @@ def run(args: argparse.Namespace) -> int:
         ),
         "comparing",
     )
-    _print(comparison)
     command = shlex.join(["kinfolk", *_words(args)])
     from kinfolk.io.atomic import atomic_write
     from kinfolk.io.models import save_model
+    from kinfolk.report import summarize_comparison, to_markdown, write_report
 
+    numbers = cache(lambda: summarize_comparison(comparison, command=command))
+    if args.format == "text":
+        _print(comparison)
+    else:
+        print(_json(numbers()) if args.format == "json" else to_markdown(numbers()), end="", flush=True)
+    written = sys.stdout if args.format == "text" else sys.stderr
     if args.json:
         with atomic_write(args.json) as stream:
-            stream.write(json.dumps(comparison.to_dict() | {"command": command}, indent=1, allow_nan=False).encode())
-        print(f"Numbers: {args.json}")
+            stream.write(_json(numbers()).encode())
+        print(f"Numbers: {args.json}", file=written)
     if args.save:
         save_model(comparison.best_estimator(), args.save)
-        print(f"Model: {args.save}")
+        print(f"Model: {args.save}", file=written)
     if args.report:
-        from kinfolk.report import write_report
-
         write_report(comparison, args.report, command=command)
-        print(f"Report: {args.report}")
+        print(f"Report: {args.report}", file=written)
     return 0
+
+
+def _json(numbers: dict[str, Any]) -> str:
+    return json.dumps(numbers, indent=1, allow_nan=False) + "\n"
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -80,6 +96,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--cv must be at least 2; got {args.cv}.")
     if args.jobs == 0:
         raise InputError("--jobs must be a number of threads, or -1 for all; got 0.")
+    if args.report and Path(args.report).suffix.lower() in (".md", ".markdown", ".json"):
+        raise InputError(f"--report writes HTML; for {args.report} use --format markdown or --format json, and > FILE.")
     _image_shape(args.image_shape)
     check_folders(args.report, args.json, args.save)
 
@@ -113,6 +131,9 @@ def _words(args: argparse.Namespace) -> list[str]:
 def _print(comparison: "Comparison") -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from kinfolk.selection.by_task import by_task
 
     console = Console()
     if not console.is_terminal:
@@ -147,6 +168,7 @@ def _print(comparison: "Comparison") -> None:
         highlight=False,
     )
     console.print(f"\nUse {comparison.reason}", highlight=False)
+    console.print(Text(f"Task by task: {by_task(comparison)}"))
     for line in _notes(comparison):
         console.print(line, highlight=False)
     sys.stdout.flush()
@@ -163,19 +185,4 @@ def _notes(comparison: "Comparison") -> list[str]:
     if data["duplicated_columns"]:
         pairs = [f"{name} = {first}" for name, first in data["duplicated_columns"][:8]]
         notes.append(f"Duplicated columns: {', '.join(pairs)}")
-    if comparison.guard_weights is not None:
-        weights = comparison.guard_weights.set_index("task")
-        leads = weights.idxmax(axis=1).value_counts()
-        alone = weights.index[weights[comparison.baseline] == 1.0]
-        named = f": {', '.join(map(str, alone[:8]))}{', ...' if len(alone) > 8 else ''}" if len(alone) else ""
-        notes.append(
-            f"Task by task: {leads.index[0]} has the largest weight in {leads.iloc[0]} of {len(weights)} tasks; "
-            f"{len(alone)} {'is left to its' if len(alone) == 1 else 'are left to their'} own fit{named}."
-        )
-    hurt = comparison.tasks[
-        (comparison.tasks["method"] == comparison.recommended) & (comparison.tasks["verdict"] == "hurt")
-    ].sort_values("gain")
-    if len(hurt):
-        worst = [f"{task} ({gain:+.0%})" for task, gain in zip(hurt["task"][:8], hurt["gain"][:8], strict=True)]
-        notes.append(f"Better alone: {', '.join(worst)}{', ...' if len(hurt) > 8 else ''}")
     return notes

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.report.html import doctor_to_html, plan_to_html, to_html, transfer_to_html
+from kinfolk.report.markdown import to_markdown
 from kinfolk.report.summarize import summarize
+from kinfolk.report.summarize_comparison import summarize_comparison
 from kinfolk.report.summarize_doctor import summarize_doctor
 from kinfolk.report.summarize_plan import summarize_plan
 from kinfolk.report.summarize_transfer import summarize_transfer
@@ -17,10 +19,12 @@ __all__ = [
     "doctor_to_html",
     "plan_to_html",
     "summarize",
+    "summarize_comparison",
     "summarize_doctor",
     "summarize_plan",
     "summarize_transfer",
     "to_html",
+    "to_markdown",
     "transfer_to_html",
     "write_doctor_report",
     "write_plan_report",

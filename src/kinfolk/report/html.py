@@ -1,9 +1,13 @@
 """The pages: a summary dict through an autoescaped template."""
 
+import re
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from kinfolk.report.summarize_transfer import gain_text
 
@@ -11,23 +15,19 @@ _LISTED = 8  # tasks in a table of who helps whom
 
 
 def to_html(summary: dict[str, Any]) -> str:
-    """One self-contained HTML page (inline styles and SVG, no script, no network) from what `summarize` gives."""
+    """One self-contained HTML page (inline styles, SVG and one script; no network) from what `summarize` gives."""
     from kinfolk.report import plots
     from kinfolk.report.learning_plot import learning
+    from kinfolk.report.task_table import task_table
 
-    model, shown = summary["model"], summary["shown"]
-    pair, note = plots.dumbbell(
-        summary["tasks"],
-        shown,
-        summary["comparison"]["baseline"],
-        scoring=summary["comparison"]["settings"]["scoring"],
-    )
-    figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
+    model = summary["model"]
+    figures = {"gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, summary["pictured"])}
     graphs = [_drawn(graph) for graph in summary["graphs"]]
     curves = [one | {"drawing": Markup(learning(one))} for one in summary["learning"]]
-    return _page("report.html", summary | {"graphs": graphs, "learning": curves}, figures, dumbbell_note=note)
+    more = {"graphs": graphs, "learning": curves, "table": task_table(summary["comparison"])}
+    return _page("report.html", summary | more, figures, script=_script("report.js"))
 
 
 def _drawn(graph: dict[str, Any]) -> dict[str, Any]:
@@ -111,14 +111,41 @@ def doctor_to_html(summary: dict[str, Any]) -> str:
     return _page("doctor.html", summary, figures, shown=shown, problems=problems)
 
 
-def _page(template: str, summary: dict[str, Any], figures: dict[str, str], **more: Any) -> str:
+def _script(name: str) -> dict[str, Markup]:
+    """A script of the page, and the hash by which the page's policy lets it run, and nothing else."""
+    text = files("kinfolk.report").joinpath("templates", name).read_text("utf-8")
+    digest = b64encode(sha256(text.encode()).digest()).decode()
+    return {"text": Markup(text), "hash": Markup(f"sha256-{digest}")}
+
+
+def _sections(body: str) -> list[tuple[Markup, Markup]]:
+    """Anchors and headings of the sections of a page."""
+    found = re.findall(r'<section id="([^"]+)">\s*<h2[^>]*>(.*?)</h2>', body)
+    return [(Markup(anchor), Markup(title)) for anchor, title in found]
+
+
+def _page(
+    template: str,
+    summary: dict[str, Any],
+    figures: dict[str, str],
+    *,
+    script: dict[str, Markup] | None = None,
+    **more: Any,
+) -> str:
     environment = Environment(
         loader=PackageLoader("kinfolk.report", "templates"), autoescape=True, undefined=StrictUndefined
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     environment.filters |= {"number": _number, "percent": _percent, "gain": "{:+.0%}".format}
+    environment.filters |= {"sections": _sections, "breakable": _breakable}
     environment.globals |= {"gain_text": gain_text}
     drawn = {name: Markup(svg) for name, svg in figures.items()}
-    return environment.get_template(template).render(**summary, figures=drawn, **more)
+    return environment.get_template(template).render(**summary, figures=drawn, script=script, **more)
+
+
+def _breakable(label: str) -> Markup:
+    """A label that may be broken after its signs, where names of columns have no blanks."""
+    return Markup(re.sub(r"([_./-])(?=\w)", r"\1<wbr>", str(escape(label))))
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kinfolk.base import TaskEstimator
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
+from kinfolk.report.summarize_comparison import summarize_comparison
 from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.report.summarize_learning import summarize_learning
 from kinfolk.selection import Comparison
@@ -29,27 +30,22 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
     Returns
     -------
     dict
-        ``comparison`` (as `Comparison.to_dict`), ``shown`` (the method whose tasks are shown beside the baseline: the
-        recommended one, or the best other one when the baseline itself is recommended), ``headline``, ``tasks`` (one
+        ``comparison`` and ``shown`` (as `summarize_comparison`), ``headline``, ``tasks`` (one
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
         method fitted on all rows, None for methods without coefficients; of the best single one, ``pictured``, where
         the guard is shown), ``guard`` (a row for each method that the guard weighs, and the tasks that it leaves alone,
         or None), ``graphs`` (what `summarize_graphs` says of the methods with a task graph), ``learning``
         (`summarize_learning` of those that learn by steps), ``command``.
     """
-    found = comparison.to_dict()
-    shown = comparison.recommended
-    if shown == comparison.baseline:
-        others = [str(name) for name in comparison.methods["method"] if name != comparison.baseline]
-        shown = others[0] if others else shown
+    found = summarize_comparison(comparison, command=command)
+    shown = found["shown"]
     pictured = shown if shown not in GUARDS else _best_single(comparison)
     tasks = comparison.tasks[(comparison.tasks["method"] == shown) & (comparison.tasks["n_tested"] > 0)]
     tasks = tasks.sort_values("gain", kind="stable")
     rows = [row for row in found["tasks"] if row["method"] == shown and row["n_tested"] > 0]
     order = {str(task): place for place, task in enumerate(tasks["task"])}
     rows.sort(key=lambda row: order[str(row["task"])])
-    settings, refit = comparison.settings, cache(comparison.refit)  # no method is fitted twice
-    call = f"kinfolk.compare(X, y, task={settings['task']!r}, random_state={settings['random_state']!r})"
+    refit = cache(comparison.refit)  # no method is fitted twice
     return {
         "comparison": found,
         "shown": shown,
@@ -62,7 +58,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "guard": _guard(comparison),
         "graphs": summarize_graphs(comparison, refit),
         "learning": summarize_learning(comparison, refit),
-        "command": command or call,
+        "command": found["command"],
     }
 
 
@@ -72,10 +68,13 @@ def _headline(comparison: Comparison) -> str:
     alone = comparison.alone
     if comparison.recommended == comparison.baseline:
         return f"Stay with {comparison.recommended}: no other method is clearly better than {alone}."
+    gain = float(record["gain"])
+    side = "below" if gain > 0.0 else "above"
+    level = "is as good as" if abs(gain) < 0.005 else f"has an error {abs(gain):.0%} {side}"
     tested = int(record["helped"] + record["unharmed"] + record["hurt"])
     return (
-        f"{comparison.recommended} has an error {float(record['gain']):.0%} below {alone}. "
-        f"It helps {int(record['helped'])} of {tested} tasks and hurts {int(record['hurt'])}."
+        f"{comparison.recommended} {level} {alone}. "
+        f"It helps {int(record['helped']):,} of {tested:,} tasks and hurts {int(record['hurt']) or 'none'}."
     )
 
 
