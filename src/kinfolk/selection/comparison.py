@@ -306,11 +306,10 @@ def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, 
     if recommended == baseline:
         return f"{score}, the baseline itself ({alone}); {why}."
     gain = float(row["gain"])
-    counts = f"it helps {row['helped']} tasks, leaves {row['unharmed']} unharmed and hurts {row['hurt']}"
     against = f"{abs(gain):.0%} {'below' if gain >= 0 else 'above'} {alone}"
     if abs(gain) < 0.005:
         against = f"as good as {alone}"
-    return f"{score}, {against}; {why}; {counts}."
+    return f"{score}, {against}; {why}."
 
 
 def _plain(value: Any) -> Any:
