@@ -20,6 +20,7 @@ from kinfolk.metrics import (
     task_mean,
     transfer_gain,
 )
+from kinfolk.selection.calibration import calibration_error, interval_coverage, reliability
 from kinfolk.selection.held_out import HeldOut
 
 _LOSS_WORDS = {
@@ -68,9 +69,14 @@ class Comparison:
         Methods that could not be fitted.
     predictions : dict of method to array
         Held-out predictions of the rows ``rows``; for classes their probabilities, in the order of the sorted classes.
+    deviations : dict of method to array
+        Standard deviations that methods state for the same new observations, noise included: of the regressors with a
+        posterior, and not of a guard that was not fitted itself. Nothing for classes, whose predictions say it.
     rows, folds : integer arrays
         The rows that were tested, in the order of ``predictions``, and the fold each was tested in; for wide data a row
         stands once for each of its responses that is not missing.
+    truth, codes : arrays
+        What was observed there (for classes its index), and the place of its task among the sorted labels.
     data_summary, settings : dict
         What the table looks like; how the comparison was made.
     """
@@ -83,8 +89,11 @@ class Comparison:
     guard_weights: pd.DataFrame | None
     failures: dict[str, str]
     predictions: dict[str, FloatArray]
+    deviations: dict[str, FloatArray]
     rows: IntArray
     folds: IntArray
+    truth: FloatArray
+    codes: IntArray
     data_summary: dict[str, Any]
     settings: dict[str, Any]
     estimators: dict[str, BaseEstimator] = field(repr=False)
@@ -163,8 +172,11 @@ class Comparison:
             guard_weights=guard_weights,
             failures=failures,
             predictions=tested.predictions,
+            deviations=tested.deviations,
             rows=tested.rows,
             folds=tested.folds,
+            truth=truth,
+            codes=task_of,
             data_summary=data_summary,
             settings=settings,
             estimators=estimators,
@@ -181,6 +193,39 @@ class Comparison:
         """Columns of ``methods`` that measure them, with their headings; those that could be measured."""
         found = MEASURES[self.settings["scoring"]]
         return {name: heading for name, heading in found.items() if self.methods[name].notna().any()}
+
+    @property
+    def weights(self) -> FloatArray | None:
+        """Weights of the observations, in the order of ``predictions``; None where all are equal."""
+        given = self.data[2]
+        return None if given is None else np.asarray(given, dtype=float)[self.rows]
+
+    @property
+    def calibration(self) -> pd.DataFrame:
+        """Whether methods know how sure they are, best method first.
+
+        For numbers ``method, level, coverage, coverage_se, width``: how many held-out observations are inside of
+        central normal intervals (`kinfolk.selection.calibration.interval_coverage`), for methods with a posterior. For
+        classes ``method, low, high, predicted, observed, observed_se, weight, n``: observed shares beside predicted
+        probabilities (`kinfolk.selection.calibration.reliability`).
+        """
+        n_tasks = self.data_summary["n_tasks"]
+        given = self.predictions if self.settings["scoring"] == "log_loss" else self.deviations
+        found = []
+        for name in self.methods["method"][self.methods["method"].isin(list(given))].astype(str):
+            rest = self.codes, n_tasks, self.weights
+            if given is self.deviations:
+                table = interval_coverage(self.truth, self.predictions[name], given[name], *rest)
+            else:
+                table = reliability(self.truth, given[name], *rest)
+            table.insert(0, "method", name)
+            found.append(table)
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["method", "level", "coverage"])
+
+    @property
+    def calibration_error(self) -> dict[str, float]:
+        """By method: the mean distance of coverage from its level; for classes the expected calibration error."""
+        return {str(name): calibration_error(table) for name, table in self.calibration.groupby("method", sort=False)}
 
     def to_frame(self) -> pd.DataFrame:
         """Table of the methods, best first (a copy of ``methods``)."""

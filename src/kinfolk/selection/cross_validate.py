@@ -127,14 +127,17 @@ def compare(
     failures = _make_population(estimators, kind) if whole_tasks else {}
     baseline = (_POPULATION_BASELINE if whole_tasks else BASELINE)[kind]
 
-    outcomes = hold_out(estimators, X, truth, folds, classes=classes, weights=weights, n_jobs=n_jobs, progress=progress)
+    outcomes = hold_out(
+        estimators, X, truth, folds, classes=classes, weights=weights, n_jobs=n_jobs, progress=progress, deviations=True
+    )
     failures |= {outcome.method: outcome.failure for outcome in reversed(outcomes) if outcome.failure is not None}
     fitted = [name for name in estimators if name not in failures]
     if baseline not in fitted:
         reasons = "; ".join(f"{name}: {why}" for name, why in failures.items())
         raise InputError(f"The baseline {baseline} could not be fitted, so there is nothing to compare with. {reasons}")
 
-    tested = HeldOut.lay_out(targets, codes, weights, folds, gathered(outcomes, fitted))
+    said = gathered(outcomes, fitted), gathered(outcomes, fitted, "deviation")
+    tested = HeldOut.lay_out(targets, codes, weights, folds, *said)
     observed = _observations(targets, codes)
     n_rows_of = np.bincount(observed[1], minlength=len(labels))
     compared, seconds = {name: estimators[name] for name in fitted}, dict.fromkeys(fitted, 0.0)
