@@ -2,13 +2,33 @@
 
 import io
 import re
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
+
+@dataclass(frozen=True)
+class Palette:
+    """What the colours of a drawing mean: lines and text, grid, better, worse, each task alone, the ground."""
+
+    ink: str
+    faint: str
+    good: str
+    bad: str
+    alone: str
+    card: str
+
+    def by_verdict(self) -> Iterator[tuple[str, str]]:
+        """Verdicts on a task with their colours."""
+        return iter((("unharmed", self.ink), ("helped", self.good), ("hurt", self.bad)))
+
+
 # stand-ins that are replaced by the page's own colours, so that dark and light both work
-INK, FAINT, GOOD, BAD, ALONE, CARD = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f", "#101112"
+PAGE = Palette("#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f", "#101112")
+INK, FAINT, GOOD, BAD, ALONE, CARD = astuple(PAGE)
 _COLOURS = {
     INK: "currentColor",
     FAINT: "var(--line)",
@@ -17,6 +37,12 @@ _COLOURS = {
     ALONE: "var(--alone)",
     CARD: "var(--card)",
 }
+
+
+def own_palette() -> Palette:
+    """Colours of a figure of the user's, from what matplotlib's style says of text, grid and ground."""
+    ink, faint, card = (matplotlib.rcParams[name] for name in ("text.color", "grid.color", "figure.facecolor"))
+    return Palette(ink, faint, "#1b8a58", "#d1571f", "#8a94a3", card)
 
 
 def style() -> Any:

@@ -13,6 +13,7 @@ _LISTED = 8  # tasks in a table of who helps whom
 def to_html(summary: dict[str, Any]) -> str:
     """One self-contained HTML page (inline styles and SVG, no script, no network) from what `summarize` gives."""
     from kinfolk.report import plots
+    from kinfolk.report.calibration_plots import calibration_figures
     from kinfolk.report.learning_plot import learning
 
     model, shown = summary["model"], summary["shown"]
@@ -25,6 +26,7 @@ def to_html(summary: dict[str, Any]) -> str:
     figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, summary["pictured"])}
+    figures |= calibration_figures(summary["calibration"], summary["comparison"]["baseline"])
     graphs = [_drawn(graph) for graph in summary["graphs"]]
     curves = [one | {"drawing": Markup(learning(one))} for one in summary["learning"]]
     return _page("report.html", summary | {"graphs": graphs, "learning": curves}, figures, dumbbell_note=note)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kinfolk.base import TaskEstimator
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
+from kinfolk.report.summarize_calibration import summarize_calibration
 from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.report.summarize_learning import summarize_learning
 from kinfolk.selection import Comparison
@@ -34,8 +35,8 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
         method fitted on all rows, None for methods without coefficients; of the best single one, ``pictured``, where
         the guard is shown), ``guard`` (a row for each method that the guard weighs, and the tasks that it leaves alone,
-        or None), ``graphs`` (what `summarize_graphs` says of the methods with a task graph), ``learning``
-        (`summarize_learning` of those that learn by steps), ``command``.
+        or None), ``calibration`` (as `summarize_calibration`), ``graphs`` (what `summarize_graphs` says of the methods
+        with a task graph), ``learning`` (`summarize_learning` of those that learn by steps), ``command``.
     """
     found = comparison.to_dict()
     shown = comparison.recommended
@@ -59,6 +60,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
         "model": _model(comparison, pictured, refit),
         "pictured": pictured,
+        "calibration": summarize_calibration(comparison, shown),
         "guard": _guard(comparison),
         "graphs": summarize_graphs(comparison, refit),
         "learning": summarize_learning(comparison, refit),

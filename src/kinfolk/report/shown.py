@@ -1,0 +1,36 @@
+"""What of a comparison is shown: which method beside the baseline, and its tasks in order."""
+
+from typing import Any
+
+from kinfolk.exceptions import InputError
+from kinfolk.selection import Comparison
+
+
+def beside_baseline(comparison: Comparison) -> str:
+    """The method whose tasks are shown beside the baseline: the recommended one, or the best other one."""
+    if comparison.recommended != comparison.baseline:
+        return comparison.recommended
+    others = [str(name) for name in comparison.methods["method"] if name != comparison.baseline]
+    return others[0] if others else comparison.baseline
+
+
+def chosen(comparison: Comparison, method: str | None) -> str:
+    """A method of the comparison by its name; None: the one that is shown beside the baseline.
+
+    Raises
+    ------
+    InputError
+        There is no such method among those that could be fitted.
+    """
+    names = [str(name) for name in comparison.methods["method"]]
+    if method is None:
+        return beside_baseline(comparison)
+    if method not in names:
+        raise InputError(f"The comparison has no method {method!r}; there are {', '.join(names)}.")
+    return method
+
+
+def task_rows(comparison: Comparison, method: str) -> list[dict[str, Any]]:
+    """A dict a tested task, as `Comparison.to_dict` has them, the worst gain first and unknown gains last."""
+    rows = [row for row in comparison.to_dict()["tasks"] if row["method"] == method and row["n_tested"] > 0]
+    return sorted(rows, key=lambda row: float("inf") if row["gain"] is None else float(row["gain"]))
