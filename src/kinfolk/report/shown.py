@@ -34,3 +34,15 @@ def task_rows(comparison: Comparison, method: str) -> list[dict[str, Any]]:
     """A dict a tested task, as `Comparison.to_dict` has them, the worst gain first and unknown gains last."""
     rows = [row for row in comparison.to_dict()["tasks"] if row["method"] == method and row["n_tested"] > 0]
     return sorted(rows, key=lambda row: float("inf") if row["gain"] is None else float(row["gain"]))
+
+
+def check_comparison(comparison: Any, name: str) -> None:
+    """Refuse what is no comparison; ``name``: of the function that wants one."""
+    if not isinstance(comparison, Comparison):
+        raise InputError(f"{name} takes a Comparison, which kinfolk.compare gives; got {said(comparison)}.")
+
+
+def said(found: Any) -> str:
+    """What something is, for a message."""
+    unfitted = hasattr(found, "fit") and not hasattr(found, "n_features_in_")
+    return f"{type(found).__name__}{', which is not fitted' if unfitted else ''}"
