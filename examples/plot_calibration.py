@@ -17,8 +17,8 @@ comparison = kinfolk.compare(X, ames.y, task="neighborhood", methods=["PooledRid
 print(comparison.calibration.round(3).to_string(index=False))
 
 # %%
-# Left with two standard errors over neighbourhoods. Right: the ends of the sorted residuals leave the normal line. A few
-# sales are far off, so that the stated deviations are larger than those of most sales, and narrow intervals hold more.
+# Left with two standard errors over neighbourhoods. Right: the ends of the sorted residuals leave the normal line. A
+# few sales are far off, so that stated deviations are larger than most sales need, and narrow intervals hold too many.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 kinfolk.plot_calibration(comparison, "PartialPoolingRegressor", ax=left)

@@ -15,6 +15,8 @@ def to_html(summary: dict[str, Any]) -> str:
     from kinfolk.report import plots
     from kinfolk.report.calibration_plots import calibration_figures
     from kinfolk.report.learning_plot import learning
+    from kinfolk.report.plan_plots import learning_curves
+    from kinfolk.report.weights_plots import borrowing_figures
 
     model, shown = summary["model"], summary["shown"]
     pair, note = plots.dumbbell(
@@ -26,7 +28,10 @@ def to_html(summary: dict[str, Any]) -> str:
     figures = {"dumbbell": pair, "gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, summary["pictured"])}
+    figures |= borrowing_figures(summary["borrowing"])
     figures |= calibration_figures(summary["calibration"], summary["comparison"]["baseline"])
+    if not summary["outlook"]["doubts"]:
+        figures["outlook"] = learning_curves(summary["outlook"], "n")
     graphs = [_drawn(graph) for graph in summary["graphs"]]
     curves = [one | {"drawing": Markup(learning(one))} for one in summary["learning"]]
     return _page("report.html", summary | {"graphs": graphs, "learning": curves}, figures, dumbbell_note=note)

@@ -3,10 +3,12 @@
 from functools import cache
 from typing import Any
 
+from kinfolk.report.summarize_borrowing import summarize_borrowing
 from kinfolk.report.summarize_calibration import summarize_calibration
 from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.report.summarize_learning import summarize_learning
 from kinfolk.report.summarize_model import summarize_model
+from kinfolk.report.summarize_outlook import summarize_outlook
 from kinfolk.selection import Comparison
 from kinfolk.selection.comparison import GUARDS
 
@@ -30,8 +32,9 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
         method fitted on all rows, None for methods without coefficients; of the best single one, ``pictured``, where
         the guard is shown), ``guard`` (a row for each method that the guard weighs, and the tasks that it leaves alone,
-        or None), ``calibration`` (as `summarize_calibration`), ``graphs`` (what `summarize_graphs` says of the methods
-        with a task graph), ``learning`` (`summarize_learning` of those that learn by steps), ``command``.
+        or None), ``borrowing``, ``calibration`` and ``outlook`` (as `summarize_borrowing` and so on), ``graphs``
+        (what `summarize_graphs` says of the methods with a task graph), ``learning`` (`summarize_learning` of those
+        that learn by steps), ``command``.
     """
     found = comparison.to_dict()
     shown = comparison.recommended
@@ -55,7 +58,9 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
         "model": summarize_model(comparison, pictured, refit),
         "pictured": pictured,
+        "borrowing": summarize_borrowing(comparison, refit),
         "calibration": summarize_calibration(comparison, shown),
+        "outlook": summarize_outlook(comparison),
         "guard": _guard(comparison),
         "graphs": summarize_graphs(comparison, refit),
         "learning": summarize_learning(comparison, refit),

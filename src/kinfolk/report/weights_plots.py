@@ -68,7 +68,7 @@ def draw_cells(
     axes.xaxis.tick_top()
     slanted = len(columns) > 1 and max(map(len, columns)) > 12
     look: dict[str, Any] = {"rotation": 28, "ha": "left", "rotation_mode": "anchor"} if slanted else {}
-    axes.set_xticks(range(len(columns)), [short(name) for name in columns], parse_math=False, **look)
+    axes.set_xticks(range(len(columns)), [short(name, 34) for name in columns], parse_math=False, **look)
     axes.set_yticks(range(len(rows)), [short(name) for name in rows], parse_math=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -83,6 +83,22 @@ def cells(found: dict[str, Any], alternative: str, *, shares: bool, width: float
     """SVG of a table ``values, rows, columns`` as a heat map."""
     values = np.array(found["values"], dtype=float)
     with style():
-        figure = Figure(figsize=(width, 1.2 + min(0.21, 9.0 / len(values)) * len(values)), layout="constrained")
+        height = (0.21 if found["rows"] else 0.06) * len(values)
+        figure = Figure(figsize=(width, 1.2 + height), layout="constrained")
         draw_cells(figure.add_subplot(), values, found["rows"], found["columns"], shares=shares)
         return svg(figure, alternative)
+
+
+def borrowing_figures(borrowing: dict[str, Any]) -> dict[str, str]:
+    """SVG of the guard's weights, ``weights``, where there are any, and of loadings, ``loadings-0`` and so on."""
+    weights, figures = borrowing["weights"], {}
+    if weights is not None:
+        what = f"Weights of {', '.join(weights['columns'])} in each task; the guard's table has their means"
+        figures["weights"] = cells(weights, what, shares=True)
+    for number, one in enumerate(borrowing["representations"]):
+        if not one["directions"]:
+            continue
+        what = f"Loadings of features on the directions of {one['method']}; the table below names the largest"
+        width = min(7.6, 2.9 + 0.75 * len(one["loadings"]["columns"]))
+        figures[f"loadings-{number}"] = cells(one["loadings"], what, shares=False, width=width)
+    return figures
