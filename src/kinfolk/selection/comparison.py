@@ -261,9 +261,22 @@ class Comparison:
         return clone(self.estimators[method]).fit(X, y, **weights)
 
     def _repr_html_(self) -> str:
-        """The table and the recommendation, as a notebook shows them."""
-        table = self.methods.drop(columns="loss").to_html(index=False, border=0, float_format="{:.4g}".format)
+        """The table with the recommended method set off, and the recommendation, as a notebook shows them."""
+        words = ("helped", "unharmed", "hurt")
+        heads = ["method", *self.measures.values(), "gain", *words, "seconds"]
+        rows = []
+        for record in self.methods.to_dict("records"):
+            cells = [str(record["method"]), *(f"{record[name]:.4g}" for name in self.measures)]
+            if record["method"] == self.baseline:
+                cells += ["baseline", "", "", ""]
+            else:
+                cells += [f"{record['gain']:+.1%} ± {record['gain_se']:.1%}", *(str(record[word]) for word in words)]
+            cells.append(f"{record['fit_seconds']:.3g}")
+            style = " style='font-weight: bold'" if record["method"] == self.recommended else ""
+            rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
         lines = [f"Use {self.reason}", *(f"Not fitted: {name}: {why}" for name, why in self.failures.items())]
+        head, body = "".join(f"<th>{one}</th>" for one in heads), "".join(rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return table + "".join(f"<p>{escape(line)}</p>" for line in lines)
 
     def __str__(self) -> str:
