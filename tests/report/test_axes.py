@@ -91,8 +91,6 @@ def test_calibration_is_that_of_the_comparison(comparison):
     table = comparison.calibration[comparison.calibration["method"] == "TaskGraphRegressor"]
     line = next(line for line in ax.lines if line.get_label() == "TaskGraphRegressor")
     np.testing.assert_array_equal(line.get_xydata(), table[["level", "coverage"]])
-    with pytest.raises(kinfolk.InputError, match="GuardedRegressor does not state"):
-        kinfolk.plot_calibration(comparison, "GuardedRegressor")
 
 
 def test_residuals_times_deviations_are_errors(comparison):

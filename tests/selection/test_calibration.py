@@ -92,10 +92,10 @@ def test_a_comparison_of_a_model_that_is_right_covers_its_levels(comparison):
 def test_methods_without_a_posterior_state_nothing(comparison):
     assert "least squares" in comparison.predictions
     assert "least squares" not in comparison.deviations
-    assert "GuardedRegressor" not in comparison.deviations
+    assert "GuardedRegressor" not in comparison.deviations  # it weighs least squares, too
     assert set(comparison.calibration["method"]) == set(comparison.deviations)
     only = kinfolk.compare(*comparison.data[:2], task="task", methods={"least squares": LinearRegression()})
-    assert set(only.calibration["method"]) == {"IndependentRidge"}
+    assert "least squares" not in set(only.calibration["method"])
 
 
 def test_deviations_are_those_of_the_fold_and_of_new_observations(comparison):
@@ -109,12 +109,27 @@ def test_deviations_are_those_of_the_fold_and_of_new_observations(comparison):
     np.testing.assert_array_equal(comparison.truth, np.asarray(y)[comparison.rows])
 
 
+def test_the_guard_states_the_deviation_of_the_mixture(comparison):
+    X, y, _ = comparison.data
+    found = kinfolk.compare(X, y, task="task", methods=["PartialPoolingRegressor"], cv=2)
+    # a guard that weighs only one method in a row says what it says
+    mixed, names = found.deviations["GuardedRegressor"], ("IndependentRidge", "PartialPoolingRegressor")
+    apart = abs(np.subtract(*(found.predictions[name] for name in names)))
+    low, high = (edge([found.deviations[name] for name in names], axis=0) for edge in (np.min, np.max))
+    assert (mixed >= low - 1e-12).all()
+    assert (mixed <= np.sqrt(high**2 + 0.25 * apart**2) + 1e-12).all()
+    share = np.subtract(found.predictions["GuardedRegressor"], found.predictions[names[0]])
+    w = share / np.subtract(found.predictions[names[1]], found.predictions[names[0]])
+    first, second = (found.deviations[name] ** 2 for name in names)
+    np.testing.assert_allclose(mixed**2, (1 - w) * first + w * second + w * (1 - w) * apart**2, rtol=1e-6)
+
+
 def test_a_guard_that_is_fitted_states_deviations_where_all_that_it_mixes_do(comparison):
     X, y, _ = comparison.data
     with_all = kinfolk.GuardedRegressor(["PartialPoolingRegressor"], task="task")
     with_other = kinfolk.GuardedRegressor({"least squares": LinearRegression()}, task="task")
     found = kinfolk.compare(X, y, task="task", methods={"all": with_all, "other": with_other}, cv=2)
-    assert set(found.deviations) == {"IndependentRidge", "all"}
+    assert {"IndependentRidge", "all"} == set(found.deviations) - {"GuardedRegressor"}
     assert not found.failures
 
 
