@@ -57,7 +57,7 @@ def test_what_theory_doubts_is_said_and_nothing_drawn():
     doubts = summarize_outlook(found)["doubts"]
     assert "6 of 6 tasks have fewer than 10 rows." in doubts
     page = to_html(summarize(found))
-    assert "Not here: 6 of 6 tasks have fewer than 10 rows." in page
+    assert "It does not say anything here. 6 of 6 tasks have fewer than 10 rows." in page
     assert "Predicted error of each task" not in page
 
 

@@ -203,7 +203,7 @@ def plot_weights(source: Any, *, ax: Axes | None = None) -> Axes:
     else:
         rows, places = np.argsort(-values[:, 0], kind="stable").tolist(), list(range(values.shape[1]))
     table, labels, note = weights_plots.in_groups(values[rows][:, places], [str(names[row]) for row in rows])
-    ax = axes_for(ax, (max(4.0, 1.6 + 1.05 * len(columns)), 1.6 + 0.21 * len(table)))
+    ax = axes_for(ax, (max(4.0, 1.6 + 1.05 * len(columns)), 1.6 + (0.21 if labels else 0.08) * len(table)))
     weights_plots.draw_cells(ax, table, labels, [columns[place] for place in places], own_palette(), shares=shares)
     if note:
         ax.set_ylabel(note, fontsize="small")
