@@ -96,6 +96,19 @@ def test_classifiers_guards_and_wide_models_too(made):
     assert "sk-estimator" in make_pipeline(classifier)._repr_html_()
 
 
+def test_a_tracker_shows_its_rows_and_edges(made, tmp_path):
+    tracker = kinfolk.TaskGraphTracker(task="task")
+    assert len(shown(tracker)) == 1
+    for _ in range(4):
+        tracker.partial_fit(*made)
+    found = describe(tracker)
+    assert found["rows"] == "360"
+    assert found["edges"].startswith(f"{tracker.graph_.nnz // 2:,}")
+    assert "&lt;i&gt;" in shown(tracker)[1]
+    kinfolk.save_model(tracker, tmp_path / "m.kin")
+    assert describe(kinfolk.load_model(tmp_path / "m.kin")) == found
+
+
 def test_a_comparison_marks_the_recommended_method_and_says_gains_in_percents(made):
     found = kinfolk.compare(*made, task="task", methods={"<i>pooled</i>": kinfolk.PooledRidge()})
     page = found._repr_html_()

@@ -86,6 +86,7 @@ def test_a_comparison_of_a_model_that_is_right_covers_its_levels(comparison):
     for method in ("IndependentRidge", "PartialPoolingRegressor", "SharedRepresentationRegressor"):
         found = table.loc[method]
         assert (abs(found["coverage"] - found["level"]) < 3.5 * found["coverage_se"] + 0.01).all()
+    assert comparison.to_dict()["calibration"][0]["coverage"] == comparison.calibration["coverage"][0]
     assert max(comparison.calibration_error[m] for m in ("IndependentRidge", "PartialPoolingRegressor")) < 0.03
 
 

@@ -58,6 +58,8 @@ def describe(model: Any) -> dict[str, Any]:
 def _tasks(model: Any) -> dict[str, Any]:
     if hasattr(model, "weights_"):
         return _mixture(model)
+    if hasattr(model, "n_estimates_"):
+        return _stream(model)
     net = not hasattr(model, "result_")  # a net has its steps, and no posterior
     results = () if net else model.result_ if isinstance(model.result_, tuple) else (model.result_,)
     fit = [f"{result.status.value}, {result.n_iter} iterations" for result in results]
@@ -85,6 +87,18 @@ def _mixture(model: Any) -> dict[str, str]:
         "features": _some([str(name) for name in model.feature_names_]),
         "weights": ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares, key=lambda pair: -pair[1])),
         "left alone": _some([str(task) for task in alone]) if len(alone) else "none",
+    }
+
+
+def _stream(model: Any) -> dict[str, str]:
+    """What has been learned of tasks that arrive row by row."""
+    changes = len(model.changes_)
+    return {
+        "tasks": _some([str(task) for task in model.tasks_]),
+        "features": _some([str(name) for name in model.feature_names_]),
+        "rows": f"{int(model.n_rows_.sum()):,}",
+        "fit": f"{model.n_estimates_} estimates of the graph, {changes} change{'' if changes == 1 else 's'} noticed",
+        **_graph(model),
     }
 
 

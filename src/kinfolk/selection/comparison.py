@@ -232,7 +232,7 @@ class Comparison:
         return self.methods.copy()
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the predictions, as what JSON can hold (None for what is not a number)."""
+        """Everything but predictions and deviations, as what JSON can hold (None for what is not a number)."""
         plain: dict[str, Any] = _plain(
             {
                 "recommended": self.recommended,
@@ -243,6 +243,8 @@ class Comparison:
                 "methods": self.methods.to_dict("records"),
                 "tasks": self.tasks.to_dict("records"),
                 "guard_weights": None if self.guard_weights is None else self.guard_weights.to_dict("records"),
+                "calibration": self.calibration.to_dict("records"),
+                "calibration_error": self.calibration_error,
                 "failures": self.failures,
                 "data": self.data_summary,
                 "settings": self.settings,
