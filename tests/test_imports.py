@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import kinfolk
+
 
 def run(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -36,3 +38,8 @@ print(time.process_time() - start)
 @pytest.mark.parametrize("package", ["matplotlib", "jinja2", "networkx", "polars", "torch", "zmq"])
 def test_importing_every_method_loads_no_package_of_another_room(package):
     assert run(f"import kinfolk, sys; kinfolk.all_estimators(); print({package!r} in sys.modules)") == "False"
+
+
+def test_public_names_stay_few_and_each_is_there():
+    assert len(kinfolk.__all__) == len(set(kinfolk.__all__)) < 45
+    assert all(getattr(kinfolk, name) is not None for name in kinfolk.__all__)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         PooledRidge,
     )
     from kinfolk.nets import SharedFeatureClassifier, SharedFeatureRegressor, patches_to_frame
+    from kinfolk.report.comparison_axes import plot_calibration, plot_residuals, plot_task_errors, plot_transfer_gain
+    from kinfolk.report.model_axes import plot_shrinkage, plot_spectrum, plot_task_graph, plot_weights
     from kinfolk.representation import SharedRepresentationClassifier, SharedRepresentationRegressor
     from kinfolk.selection import (
         Comparison,
@@ -61,6 +63,14 @@ _HOME = {
     "FewShotSplit": "selection",
     "TaskAware": "selection",
     "stack_tasks": "selection",
+    "plot_task_errors": "report.comparison_axes",
+    "plot_transfer_gain": "report.comparison_axes",
+    "plot_shrinkage": "report.model_axes",
+    "plot_spectrum": "report.model_axes",
+    "plot_task_graph": "report.model_axes",
+    "plot_calibration": "report.comparison_axes",
+    "plot_residuals": "report.comparison_axes",
+    "plot_weights": "report.model_axes",
     "task_moments": "base",
     "TaskMoments": "base",
     "read_table": "io",
@@ -99,6 +109,14 @@ __all__ = [  # noqa: RUF022  # grouped by what they are for
     "FewShotSplit",
     "TaskAware",
     "stack_tasks",
+    "plot_task_errors",
+    "plot_transfer_gain",
+    "plot_shrinkage",
+    "plot_spectrum",
+    "plot_task_graph",
+    "plot_calibration",
+    "plot_residuals",
+    "plot_weights",
     "task_moments",
     "TaskMoments",
     "read_table",
@@ -135,7 +153,7 @@ def all_estimators(kind: Literal["regressor", "classifier"] = "regressor") -> li
     bases = {"regressor": TaskRegressor, "classifier": TaskClassifier}
     if kind not in bases:
         raise InputError(f"kind must be one of {', '.join(map(repr, bases))}; got {kind!r}.")
-    public = (getattr(import_module("kinfolk"), name) for name in __all__)
+    public = (getattr(import_module("kinfolk"), name) for name in __all__ if name[0].isupper())  # classes only
     methods = [item for item in public if isinstance(item, type) and issubclass(item, bases[kind])]
     return sorted(methods, key=lambda method: method.simplicity)
 

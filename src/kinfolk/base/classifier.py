@@ -89,6 +89,7 @@ class TaskClassifier(OddsClassifier, TaskEstimator):
         data = TaskData.build(features, target, codes, len(self.tasks_), weights=weights, scaling=scaling)
         self._task_position = table.task_position
         self.feature_names_ = list(table.feature_names)
+        self._n_rows = len(data.y)
         results = [self._solve(replace(data, y=(data.y == c).astype(float))) for c in self._positive()]
         self._publish(results, scaling)
         for result in results:

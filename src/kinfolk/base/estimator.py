@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.base.description import Described
 from kinfolk.exceptions import InputError
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
@@ -32,7 +32,7 @@ _COMMON = (
 )
 
 
-class TaskReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class TaskReader(Described):
     """What every estimator with a task column shares, linear or not: reading its rows and telling its tasks apart.
 
     Attributes
@@ -51,6 +51,7 @@ class TaskReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
     tasks_: LabelArray
     _scaling: Scaling
     _task_position: int | None
+    _n_rows: int | None = None  # that were fitted, where all came in one table
 
     def _new_tasks(
         self, X: Any, sample_weight: Any, read_target: Callable[[int], FloatArray]
@@ -76,6 +77,7 @@ class TaskReader(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
     def _joined_by(self, labels: LabelArray) -> tuple[Self, IntArray]:
         """A copy that knows these tasks too, and the order that sorts all labels."""
         new = copy.copy(self)
+        new._n_rows = None
         tasks = np.concatenate((self.tasks_, labels))
         order = np.argsort(tasks, kind="stable")
         new.tasks_ = tasks[order]

@@ -92,6 +92,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
         )
         self._task_position = table.task_position
         self.feature_names_ = list(table.feature_names)
+        self._n_rows = len(data.y)
         result = self._solve(data)
         self._publish(result, data.scaling)
         self._warn_unless_settled(result)

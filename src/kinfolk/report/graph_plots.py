@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kinfolk._typing import FloatArray, IntArray
-from kinfolk.report.canvas import BAD, CARD, GOOD, INK, escape, short, style, svg
+from kinfolk.report.canvas import PAGE, Palette, escape, short, style, svg
 
 DRAWN = 200  # tasks up to which single tasks are drawn
 _NAMED = 60  # tasks up to which these have their names
@@ -32,11 +32,16 @@ def task_graph(graph: dict[str, Any]) -> tuple[str, str]:
     graph : dict
         From `kinfolk.report.summarize_graph.summarize_graphs`, with at least one edge.
     """
-    ends = np.array([edge[:2] for edge in graph["edges"]], dtype=np.int64)
-    weights = np.array([edge[2] for edge in graph["edges"]])
+    ends, weights = _edges(graph)
     if len(graph["tasks"]) <= DRAWN:
-        return _network(graph["tasks"], ends, weights, graph["pull"], graph["method"])
+        return _network(graph, ends, weights)
     return _heat_map(len(graph["tasks"]), ends, weights, graph["method"])
+
+
+def _edges(graph: dict[str, Any]) -> tuple[IntArray, FloatArray]:
+    """Places of the ends ``(m, 2)`` and weights ``(m,)``."""
+    edges = graph["edges"]
+    return np.array([edge[:2] for edge in edges], dtype=np.int64), np.array([edge[2] for edge in edges])
 
 
 def gain_scale(tasks: list[dict[str, Any]]) -> float:
@@ -45,58 +50,78 @@ def gain_scale(tasks: list[dict[str, Any]]) -> float:
     return min(max(float(np.quantile(sizes, 0.9)) if sizes else 0.0, 0.01), 1.0)
 
 
-def _network(
-    tasks: list[dict[str, Any]], ends: IntArray, weights: FloatArray, pull: float, method: str
-) -> tuple[str, str]:
+def draw_graph(axes: Axes, graph: dict[str, Any], palette: Palette = PAGE) -> str:
+    """Draw a graph on axes, which lose their frame; the note on what is left out.
+
+    Parameters
+    ----------
+    axes : Axes
+    graph : dict
+        As for `task_graph`.
+    palette : Palette
+    """
+    ends, weights = _edges(graph)
+    if len(graph["tasks"]) <= DRAWN:
+        return _draw_network(axes, graph, ends, weights, palette)
+    return _draw_heat_map(axes, len(graph["tasks"]), ends, weights, palette)
+
+
+def _network(graph: dict[str, Any], ends: IntArray, weights: FloatArray) -> tuple[str, str]:
+    tasks = graph["tasks"]
+    with style():
+        figure = Figure(figsize=(_WIDTH, _HEIGHT))
+        note = _draw_network(figure.add_axes((0.0, 0.0, 1.0, 1.0)), graph, ends, weights, PAGE)
+        what = f"Task graph of {graph['method']}: {len(tasks)} tasks, {len(ends)} edges. The table below names them."
+        text = svg(figure, what)
+    halo = "" if _inside(tasks) else "paint-order: stroke; stroke: var(--card); stroke-width: 2.5px; "
+    return _with_titles(text, tasks).replace('<text style="', f'<text style="{halo}pointer-events: none; '), note
+
+
+def _inside(tasks: list[dict[str, Any]]) -> bool:
+    """Whether names fit into discs."""
+    return max(len(str(row["task"])) for row in tasks) <= _INSIDE
+
+
+def _draw_network(axes: Axes, graph: dict[str, Any], ends: IntArray, weights: FloatArray, palette: Palette) -> str:
+    tasks, inside, few = graph["tasks"], _inside(graph["tasks"]), len(graph["tasks"]) <= _NAMED
     drawn = strongest(len(tasks), ends)
-    places = layout(len(tasks), ends, weights, pull)
+    places = layout(len(tasks), ends, weights, graph["pull"])
     names = [short(row["task"], 18) for row in tasks]
-    inside = max(map(len, names)) <= _INSIDE
     rows = np.array([row["n_rows"] for row in tasks], dtype=float)
-    few = len(tasks) <= _NAMED
     # diameters in points: areas by rows, small enough to leave room for the edges
     largest = (26.0 if inside else 18.0) if few else 13.0
     sizes = np.maximum(largest * np.sqrt(rows / rows.max()), 15.0 if inside and few else 5.0)
     full = gain_scale(tasks)
     strength = np.minimum(weights[drawn] / np.quantile(weights[drawn], 0.95), 1.0) ** (1.0 if few else 2.0)
-    with style():
-        figure = Figure(figsize=(_WIDTH, _HEIGHT))
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_axis_off()
-        axes.set_xlim(0.0, 72.0 * _WIDTH)
-        axes.set_ylim(0.0, 72.0 * _HEIGHT)
-        points = _in_points(places, margin=46.0 if few and not inside else 20.0)
-        faint_first = drawn[::-1], strength[::-1]
-        widest = 2.8 if few else 1.6
-        lines = LineCollection(
-            points[ends[faint_first[0]]].tolist(),
-            colors=INK,
-            linewidths=(0.4 + widest * faint_first[1]).tolist(),
-            alpha=(0.1 + 0.4 * faint_first[1]).tolist(),
-            capstyle="round",
-            zorder=1,
-        )
-        axes.add_collection(lines)
-        for place, row in enumerate(tasks):
-            _disc(axes, points[place], float(sizes[place]), row["gain"], full, f"task-{place}")
-        if few and inside:
-            for point, name in zip(points, names, strict=True):
-                axes.text(
-                    float(point[0]), float(point[1]), name, ha="center", va="center_baseline", fontsize=8.5, zorder=4
-                )
-        elif few:
-            _names_beside(axes, points, sizes / 2.0, names)
-        text = svg(
-            figure, f"Task graph of {method}: {len(tasks)} tasks, {len(ends)} edges. The table below names them."
-        )
-    halo = "" if inside else "paint-order: stroke; stroke: var(--card); stroke-width: 2.5px; "
-    text = _with_titles(text, tasks).replace('<text style="', f'<text style="{halo}pointer-events: none; ')
+    axes.set_axis_off()
+    axes.set_xlim(0.0, 72.0 * _WIDTH)
+    axes.set_ylim(0.0, 72.0 * _HEIGHT)
+    points = _in_points(places, margin=46.0 if few and not inside else 20.0)
+    faint_first = drawn[::-1], strength[::-1]
+    widest = 2.8 if few else 1.6
+    lines = LineCollection(
+        points[ends[faint_first[0]]].tolist(),
+        colors=palette.ink,
+        linewidths=(0.4 + widest * faint_first[1]).tolist(),
+        alpha=(0.1 + 0.4 * faint_first[1]).tolist(),
+        capstyle="round",
+        zorder=1,
+    )
+    axes.add_collection(lines)
+    for place, row in enumerate(tasks):
+        _disc(axes, points[place], float(sizes[place]), row["gain"], full, f"task-{place}", palette)
+    if few and inside:
+        look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 8.5, "zorder": 4}
+        for point, name in zip(points, names, strict=True):
+            axes.text(float(point[0]), float(point[1]), name, parse_math=False, **look)
+    elif few:
+        _names_beside(axes, points, sizes / 2.0, names)
     left = len(ends) - len(drawn)
     if not left:
-        return text, ""
+        return ""
     share = 1.0 - float(weights[drawn].sum() / weights.sum())
     held = f"{share:.0%}" if share >= 0.01 else "less than 1%"
-    return text, f"{len(drawn):,} edges are drawn; {left:,} faint ones, which hold {held} of the weight, are not."
+    return f"{len(drawn):,} edges are drawn; {left:,} faint ones, which hold {held} of the weight, are not."
 
 
 def strongest(n_tasks: int, ends: IntArray) -> IntArray:
@@ -148,11 +173,13 @@ def _in_points(places: FloatArray, margin: float) -> FloatArray:
     return scaled
 
 
-def _disc(axes: Axes, point: FloatArray, size: float, gain: float | None, full: float, name: str) -> None:
+def _disc(
+    axes: Axes, point: FloatArray, size: float, gain: float | None, full: float, name: str, palette: Palette
+) -> None:
     """A task: on a ground of the page's own, its gain as depth of colour."""
-    colour = INK if gain is None else GOOD if gain >= 0.0 else BAD
+    colour = palette.ink if gain is None else palette.good if gain >= 0.0 else palette.bad
     depth = 0.0 if gain is None else min(abs(gain) / full, 1.0)
-    axes.plot(*point, "o", markersize=size, color=CARD, markeredgecolor="none", zorder=2)
+    axes.plot(*point, "o", markersize=size, color=palette.card, markeredgecolor="none", zorder=2)
     axes.plot(
         *point,
         "o",
@@ -179,7 +206,7 @@ def _names_beside(axes: Axes, points: FloatArray, radius: FloatArray, names: lis
         }
         across, up, ha, va, box = min(ways.values(), key=lambda way: _covered(np.array(way[4]), taken))
         taken = np.concatenate((taken, [box]))
-        axes.text(across, up, names[task], ha=ha, va=va, fontsize=7.5, zorder=4)
+        axes.text(across, up, names[task], ha=ha, va=va, fontsize=7.5, zorder=4, parse_math=False)
 
 
 def _covered(box: FloatArray, taken: FloatArray) -> float:
@@ -203,6 +230,13 @@ def _with_titles(text: str, tasks: Sequence[dict[str, Any]]) -> str:
 
 
 def _heat_map(n_tasks: int, ends: IntArray, weights: FloatArray, method: str) -> tuple[str, str]:
+    with style():
+        figure = Figure(figsize=(5.4, 5.4))
+        note = _draw_heat_map(figure.add_axes((0.0, 0.0, 1.0, 1.0)), n_tasks, ends, weights, PAGE)
+        return svg(figure, f"Weights between {n_tasks} tasks of {method}, groups of related tasks together"), note
+
+
+def _draw_heat_map(axes: Axes, n_tasks: int, ends: IntArray, weights: FloatArray, palette: Palette) -> str:
     """Weights between all tasks, the groups of tasks one after another along both sides."""
     groups = communities(n_tasks, ends, weights)
     place = np.empty(n_tasks, dtype=np.int64)
@@ -215,21 +249,18 @@ def _heat_map(n_tasks: int, ends: IntArray, weights: FloatArray, method: str) ->
     used = np.nonzero(dense)
     depth = np.sqrt(np.minimum(dense[used] / np.quantile(dense[used], 0.95), 1.0))
     level = np.minimum(np.searchsorted(_LEVELS, depth), len(_LEVELS) - 1)
-    with style():
-        figure = Figure(figsize=(5.4, 5.4))
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_axis_off()
-        axes.set_xlim(-0.5, cells + 0.5)
-        axes.set_ylim(cells + 0.5, -0.5)
-        for number, alpha in enumerate(_LEVELS):
-            some = level == number
-            squares = [Rectangle((j, i), 1.0, 1.0) for i, j in zip(used[0][some], used[1][some], strict=True)]
-            axes.add_collection(PatchCollection(squares, facecolor=GOOD, edgecolor="none", alpha=alpha))
-        axes.add_patch(Rectangle((0.0, 0.0), cells, cells, fill=False, edgecolor=INK, linewidth=0.6, alpha=0.5))
-        text = svg(figure, f"Weights between {n_tasks} tasks of {method}, in {len(groups)} groups of related tasks")
+    axes.set_axis_off()
+    axes.set_xlim(-0.5, cells + 0.5)
+    axes.set_ylim(cells + 0.5, -0.5)
+    for number, alpha in enumerate(_LEVELS):
+        some = level == number
+        squares = [Rectangle((j, i), 1.0, 1.0) for i, j in zip(used[0][some], used[1][some], strict=True)]
+        axes.add_collection(PatchCollection(squares, facecolor=palette.good, edgecolor="none", alpha=alpha))
+    frame = Rectangle((0.0, 0.0), cells, cells, fill=False, edgecolor=palette.ink, linewidth=0.6, alpha=0.5)
+    axes.add_patch(frame)
     many = sum(len(group) > 1 for group in groups)
     binned = f" A square stands for about {n_tasks / cells:.1f} tasks a side." if cells < n_tasks else ""
-    return text, f"The tasks are in {many} groups that are joined more among themselves than to others.{binned}"
+    return f"The tasks are in {many} groups that are joined more among themselves than to others.{binned}"
 
 
 def communities(n_tasks: int, ends: IntArray, weights: FloatArray, seed: int = 0) -> list[list[int]]:

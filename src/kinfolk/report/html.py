@@ -17,13 +17,20 @@ _LISTED = 8  # tasks in a table of who helps whom
 def to_html(summary: dict[str, Any]) -> str:
     """One self-contained HTML page (inline styles, SVG and one script; no network) from what `summarize` gives."""
     from kinfolk.report import plots
+    from kinfolk.report.calibration_plots import calibration_figures
     from kinfolk.report.learning_plot import learning
+    from kinfolk.report.plan_plots import learning_curves
     from kinfolk.report.task_table import task_table
+    from kinfolk.report.weights_plots import borrowing_figures
 
     model = summary["model"]
     figures = {"gains": plots.gains(summary["tasks"])}
     if model is not None:
         figures |= {"shrinkage": plots.shrinkage(model), "spectrum": plots.spectrum(model, summary["pictured"])}
+    figures |= borrowing_figures(summary["borrowing"])
+    figures |= calibration_figures(summary["calibration"], summary["comparison"]["baseline"])
+    if not summary["outlook"]["doubts"]:
+        figures["outlook"] = learning_curves(summary["outlook"], "n")
     graphs = [_drawn(graph) for graph in summary["graphs"]]
     curves = [one | {"drawing": Markup(learning(one))} for one in summary["learning"]]
     more = {"graphs": graphs, "learning": curves, "table": task_table(summary["comparison"])}

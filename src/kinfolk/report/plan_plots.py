@@ -29,8 +29,9 @@ def learning_curves(summary: dict[str, Any], over: str) -> str:
         axes.axhline(summary["floor"], color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
         _stand(axes, scale)
         noise, drawn = summary["floor"], np.array(list(curve["errors"].values()))
-        top = max([float(drawn.max()), *(point["error"] for point in points)])
-        axes.set_ylim(noise - 0.15 * (top - noise), top + 0.1 * (top - noise))
+        seen = [point["error"] for point in points]
+        low, top = min([noise, *seen]), max([float(drawn.max()), *seen])
+        axes.set_ylim(low - 0.15 * (top - low), top + 0.1 * (top - low))
         _log(axes)
         axes.set_xlabel("rows of the median task" if over == "n" else "tasks")
         axes.set_ylabel(summary["metric"])

@@ -1,15 +1,56 @@
-"""The report's plots, as SVG texts that take their colours from the page."""
+"""The plots of tasks: drawn on axes with a palette, and for the report as SVG that takes its colours from the page."""
 
-import math
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from kinfolk.report.canvas import ALONE, BAD, FAINT, GOOD, INK, short, style, svg
+from kinfolk.report.canvas import ALONE, FAINT, GOOD, INK, PAGE, Palette, short, style, svg
 
-_MOST = 60  # tasks in one dumbbell plot
+MOST = 60  # tasks in one dumbbell plot
+_LOWEST = -2.0  # gain that is drawn
+_ERRORS = {"squared_error": "root mean error", "absolute_error": "mean absolute error", "log_loss": "mean log loss"}
+
+
+def draw_errors(
+    axes: Axes,
+    rows: list[dict[str, Any]],
+    baseline: str,
+    shown: str,
+    palette: Palette = PAGE,
+    *,
+    noun: str = "task",
+    unit: str = "",
+    scoring: str = "squared_error",
+) -> None:
+    """Draw the error of each row's task with the baseline and with the shown method, the first at the bottom.
+
+    Squared errors are drawn by their root.
+    """
+    root = np.sqrt if scoring == "squared_error" else np.asarray
+    before, after = (root([row[name] for row in rows]) for name in ("baseline_error", "error"))
+    places, verdicts = np.arange(len(rows)), np.array([row["verdict"] for row in rows])
+    colours = dict(palette.by_verdict())
+    each = [colours[verdict] for verdict in verdicts]
+    axes.hlines(places, before, after, colors=each, linewidth=2, alpha=0.75, capstyle="round")
+    axes.plot(before, places, "o", color=palette.alone, markersize=5, label=baseline)
+    for verdict, colour in colours.items():
+        some = verdicts == verdict
+        if some.any():
+            axes.plot(after[some], places[some], "o", color=colour, markersize=6.5, label=f"{shown}, {verdict}")
+    axes.set_yticks(places, [short(row["task"]) for row in rows], parse_math=False)
+    axes.set_ylim(-0.8, len(rows) - 0.2)
+    axes.set_xlabel(f"{_ERRORS[scoring]} {unit or f'of a {noun}'} (smaller is better)")
+    axes.grid(axis="x", color=palette.faint, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def extremes(rows: list[dict[str, Any]], most: int = MOST) -> list[dict[str, Any]]:
+    """The rows whose errors are known, or of more than ``most`` the first and the last half (worst and best gains)."""
+    known = [row for row in rows if row["error"] is not None and row["baseline_error"] is not None]
+    return known if len(known) <= most else [*known[: most - most // 2], *known[len(known) - most // 2 :]]
 
 
 def dumbbell(
@@ -38,68 +79,61 @@ def dumbbell(
     scoring : str
         What the errors are; only squared ones are drawn by their root.
     """
-    squared = scoring == "squared_error"
-    words = {"squared_error": "root mean error", "absolute_error": "mean absolute error", "log_loss": "mean log loss"}
-    drawn = [row for row in tasks if row["error"] is not None and row["baseline_error"] is not None]
+    drawn, known = extremes(tasks), extremes(tasks, len(tasks))
     note = ""
-    if len(drawn) > _MOST:
-        note = f"The {_MOST // 2} {noun}s with the worst and the {_MOST // 2} with the best gain, of {len(drawn)}."
-        drawn = [*drawn[: _MOST // 2], *drawn[-_MOST // 2 :]]
+    if len(drawn) < len(known):
+        note = f"The {MOST // 2} {noun}s with the worst and the {MOST // 2} with the best gain, of {len(known)}."
     with style():
         figure = Figure(figsize=(width, 1.1 + 0.23 * max(len(drawn), 2)), layout="constrained")
-        axes = figure.add_subplot()
-        for place, row in enumerate(drawn):
-            both = row["baseline_error"], row["error"]
-            before, after = map(math.sqrt, both) if squared else both
-            colour = {"helped": GOOD, "hurt": BAD}.get(row["verdict"], INK)
-            axes.plot([before, after], [place, place], color=colour, linewidth=2, alpha=0.75, solid_capstyle="round")
-            axes.plot(before, place, "o", color=ALONE, markersize=5, label=baseline if place == 0 else None)
-            axes.plot(after, place, "o", color=colour, markersize=6.5, label=shown if place == 0 else None)
-        axes.set_yticks(range(len(drawn)), [short(row["task"]) for row in drawn])
-        axes.set_ylim(-0.8, len(drawn) - 0.2)
-        axes.set_xlabel(f"{words[scoring]} {unit or f'of a {noun}'} (smaller is better)")
-        axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
+        draw_errors(figure.add_subplot(), drawn, baseline, shown, noun=noun, unit=unit, scoring=scoring)
         return svg(figure, f"Error of each {noun} with {baseline} and with {shown}"), note
+
+
+def draw_gains(axes: Axes, rows: list[dict[str, Any]], palette: Palette = PAGE) -> None:
+    """Draw the transfer gain of each row's task with its standard error, against its rows; below -200% at -200%."""
+    rows = [row for row in rows if row["gain"] is not None]
+    places, many = np.asarray(_places(axes, [row["n_rows"] for row in rows])), len(rows) > 5 * MOST
+    gain = np.maximum([row["gain"] for row in rows], _LOWEST)
+    error = np.array([row["gain_se"] or 0.0 for row in rows])
+    verdicts = np.array([row["verdict"] for row in rows])
+    for verdict, colour in palette.by_verdict():
+        some = verdicts == verdict
+        if some.any() and not many:
+            low, high = (gain + sign * error for sign in (-1, 1))
+            axes.vlines(places[some], low[some], high[some], color=colour, linewidth=1, alpha=0.5)
+        size = 3 if many else 5
+        axes.plot(places[some], gain[some], "o", color=colour, markersize=size, alpha=0.85, label=verdict)
+    axes.axhline(0.0, color=palette.ink, linewidth=0.8)
+    axes.set_ylabel("transfer gain")
+    axes.set_ylim(bottom=max(axes.get_ylim()[0], _LOWEST - 0.1), top=min(axes.get_ylim()[1], 1.1))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
 
 
 def gains(tasks: list[dict[str, Any]]) -> str:
     """Transfer gain of each task with its standard error, against its rows (or in order, when all have as many)."""
-    drawn = [row for row in tasks if row["gain"] is not None]
     with style():
         figure = Figure(figsize=(7.6, 3.4), layout="constrained")
-        axes = figure.add_subplot()
-        places = _places(axes, [row["n_rows"] for row in drawn])
-        for verdict, colour in (("unharmed", INK), ("helped", GOOD), ("hurt", BAD)):
-            some = [(place, row) for place, row in zip(places, drawn, strict=True) if row["verdict"] == verdict]
-            across, gain = [place for place, _ in some], [max(row["gain"], -2.0) for _, row in some]
-            errors = [row["gain_se"] or 0.0 for _, row in some]
-            if len(drawn) <= 5 * _MOST:
-                low, high = ([g + sign * e for g, e in zip(gain, errors, strict=True)] for sign in (-1, 1))
-                axes.vlines(across, low, high, color=colour, linewidth=1, alpha=0.5)
-            axes.plot(across, gain, "o", color=colour, markersize=5 if len(drawn) <= 5 * _MOST else 3, alpha=0.85)
-        axes.axhline(0.0, color=INK, linewidth=0.8)
-        axes.set_ylabel("transfer gain")
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], -2.1), top=min(axes.get_ylim()[1], 1.1))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+        draw_gains(figure.add_subplot(), tasks)
         return svg(figure, "Transfer gain of each task against its number of rows")
+
+
+def draw_shrinkage(axes: Axes, model: dict[str, Any], palette: Palette = PAGE) -> None:
+    """Draw how far each task was pulled to the population, against its rows."""
+    pairs = [(n, s) for n, s in zip(model["n_rows"], model["shrinkage"], strict=True) if s is not None]
+    pairs.sort(key=lambda pair: pair[1])
+    places, pulled = _places(axes, [n for n, _ in pairs]), [s for _, s in pairs]
+    axes.plot(places, pulled, "o", color=palette.good, markersize=4.5 if len(pairs) <= 300 else 2.5, alpha=0.8)
+    axes.set_ylim(max(min(pulled, default=0.0), -1.0) - 0.05, 1.08)
+    axes.axhline(1.0, color=palette.ink, linewidth=0.8)
+    axes.axhline(0.0, color=palette.ink, linewidth=0.8)
+    axes.set_ylabel("shrinkage (1: population)")
 
 
 def shrinkage(model: dict[str, Any]) -> str:
     """How far each task was pulled to the population, against its rows (or in order, when all have as many)."""
     with style():
         figure = Figure(figsize=(3.7, 3.0), layout="constrained")
-        axes = figure.add_subplot()
-        pairs = [(n, s) for n, s in zip(model["n_rows"], model["shrinkage"], strict=True) if s is not None]
-        pairs.sort(key=lambda pair: pair[1])
-        places = _places(axes, [n for n, _ in pairs])
-        axes.plot(
-            places, [s for _, s in pairs], "o", color=GOOD, markersize=4.5 if len(pairs) <= 300 else 2.5, alpha=0.8
-        )
-        axes.set_ylim(max(min([s for _, s in pairs], default=0.0), -1.0) - 0.05, 1.08)
-        axes.axhline(1.0, color=INK, linewidth=0.8)
-        axes.axhline(0.0, color=INK, linewidth=0.8)
-        axes.set_ylabel("shrinkage (1: population)")
+        draw_shrinkage(figure.add_subplot(), model)
         return svg(figure, "Shrinkage of each task's coefficients towards the population, against its rows")
 
 
@@ -119,21 +153,24 @@ def _places(axes: Axes, n_rows: list[int]) -> list[int]:
     return list(range(1, len(n_rows) + 1))
 
 
+def draw_spectrum(axes: Axes, spectra: dict[str, list[float]], palette: Palette = PAGE) -> None:
+    """Draw singular values of the coefficients about their mean, by what they are of (``alone`` has its colour)."""
+    for label, values in spectra.items():
+        some, colour = values[:30], palette.alone if label == "alone" else palette.good
+        axes.plot(range(1, len(some) + 1), some, "o-", color=colour, markersize=4, linewidth=1.2, label=label)
+    axes.set_xlabel("direction")
+    axes.set_ylabel("spread of tasks")
+    axes.set_ylim(bottom=0.0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.legend(frameon=False, labelcolor=palette.ink)
+
+
 def spectrum(model: dict[str, Any], shown: str) -> str:
     """Singular values of the coefficients about their mean, alone and shared."""
     with style():
         figure = Figure(figsize=(3.7, 3.0), layout="constrained")
-        axes = figure.add_subplot()
-        for values, colour, label in (
-            (model["singular_values_alone"], ALONE, "alone"),
-            (model["singular_values"], GOOD, "shared"),
-        ):
-            some = values[:30]
-            axes.plot(range(1, len(some) + 1), some, "o-", color=colour, markersize=4, linewidth=1.2, label=label)
-        axes.set_xlabel("direction")
-        axes.set_ylabel("spread of tasks")
-        axes.set_ylim(bottom=0.0)
-        axes.legend(frameon=False, labelcolor=INK)
+        both = {"alone": model["singular_values_alone"], "shared": model["singular_values"]}
+        draw_spectrum(figure.add_subplot(), both)
         return svg(figure, f"Singular values of the tasks' coefficients, alone and with {shown}")
 
 

@@ -1,19 +1,17 @@
 """Everything that the report shows, as one dict of plain values."""
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from kinfolk.base import TaskEstimator
-from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
+from kinfolk.report.summarize_borrowing import summarize_borrowing
+from kinfolk.report.summarize_calibration import summarize_calibration
 from kinfolk.report.summarize_comparison import summarize_comparison
 from kinfolk.report.summarize_graph import summarize_graphs
 from kinfolk.report.summarize_learning import summarize_learning
+from kinfolk.report.summarize_model import summarize_model
+from kinfolk.report.summarize_outlook import summarize_outlook
 from kinfolk.selection import Comparison
-from kinfolk.selection.comparison import ALONE, GUARDS
+from kinfolk.selection.comparison import GUARDS
 
 _LISTED = 8  # tasks in the tables of the most helped and the worst hurt
 
@@ -34,8 +32,9 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         dict a tested task, worst gain first), ``helped``, ``hurt``, ``model`` (shrinkage and spectrum of the shown
         method fitted on all rows, None for methods without coefficients; of the best single one, ``pictured``, where
         the guard is shown), ``guard`` (a row for each method that the guard weighs, and the tasks that it leaves alone,
-        or None), ``graphs`` (what `summarize_graphs` says of the methods with a task graph), ``learning``
-        (`summarize_learning` of those that learn by steps), ``command``.
+        or None), ``borrowing``, ``calibration`` and ``outlook`` (as `summarize_borrowing` and so on), ``graphs``
+        (what `summarize_graphs` says of the methods with a task graph), ``learning`` (`summarize_learning` of those
+        that learn by steps), ``command``.
     """
     found = summarize_comparison(comparison, command=command)
     shown = found["shown"]
@@ -53,8 +52,11 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
         "tasks": rows,
         "helped": [row for row in reversed(rows) if row["verdict"] == "helped"][:_LISTED],
         "hurt": [row for row in rows if row["verdict"] == "hurt"][:_LISTED],
-        "model": _model(comparison, pictured, refit),
+        "model": summarize_model(comparison, pictured, refit),
         "pictured": pictured,
+        "borrowing": summarize_borrowing(comparison, refit),
+        "calibration": summarize_calibration(comparison, shown),
+        "outlook": summarize_outlook(comparison),
         "guard": _guard(comparison),
         "graphs": summarize_graphs(comparison, refit),
         "learning": summarize_learning(comparison, refit),
@@ -95,39 +97,3 @@ def _guard(comparison: Comparison) -> dict[str, Any] | None:
         for name in weights.mean().sort_values(ascending=False).index
     ]
     return {"methods": methods, "n_tasks": len(weights), "alone": [str(task) for task in alone]}
-
-
-def _model(comparison: Comparison, shown: str, refit: Callable[[str], Any]) -> dict[str, Any] | None:
-    """Shrinkage and spectrum of the shown method, fitted on all rows beside the independent fit."""
-    estimator = comparison.estimators[shown]
-    baseline = next((name for name in ALONE if name in comparison.estimators), None)
-    if not isinstance(estimator, TaskEstimator) or baseline is None:
-        return None
-    fitted, alone = refit(shown), refit(baseline)
-    if isinstance(fitted.result_, tuple):  # one fit for each of several classes
-        return None
-    coef, own = fitted.result_.posterior.mean[:, 1:], alone.result_.posterior.mean[:, 1:]
-    population = fitted.result_.posterior.prior.mean[1:] if fitted.has_population else np.zeros(coef.shape[1])
-    values = singular_values(coef)
-    pulled = shrinkage(coef, own, population)
-    rows = comparison.tasks[comparison.tasks["method"] == shown].set_index("task").loc[list(fitted.tasks_), "n_rows"]
-    return {
-        "shrinkage": [None if np.isnan(value) else float(value) for value in pulled],
-        "n_rows": [int(n) for n in rows],
-        "median_shrinkage": None if np.isnan(pulled).all() else float(np.nanmedian(pulled)),
-        "singular_values": [float(value) for value in values],
-        "singular_values_alone": [float(value) for value in singular_values(own)],
-        "effective_rank": effective_rank(values),
-        "effective_rank_alone": effective_rank(singular_values(own)),
-        "largest": _largest(fitted),
-    }
-
-
-def _largest(fitted: TaskEstimator) -> list[dict[str, Any]]:
-    """The features with the largest population coefficients, in standard deviations of the target."""
-    if not fitted.has_population:
-        return []
-    population = pd.Series(fitted.result_.posterior.prior.mean[1:], index=fitted.feature_names_)
-    spread = pd.Series(fitted.result_.posterior.mean[:, 1:].std(axis=0), index=fitted.feature_names_)
-    names = population.abs().sort_values(ascending=False).index[:8]
-    return [{"feature": str(n), "population": float(population[n]), "spread": float(spread[n])} for n in names]

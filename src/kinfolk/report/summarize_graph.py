@@ -50,10 +50,7 @@ def summarize_graphs(comparison: Comparison, refit: Callable[[str], Any]) -> lis
 
 def _summary(comparison: Comparison, record: dict[Any, Any], fitted: Any) -> dict[str, Any]:
     name = str(record["method"])
-    upper = triu(fitted.graph_, 1).tocoo()
-    order = np.argsort(-upper.data, kind="stable")
-    ends = zip(*(column[order].tolist() for column in (*upper.coords, upper.data)), strict=True)
-    edges = [[int(i), int(j), float(weight)] for i, j, weight in ends]
+    edges = edges_of(fitted.graph_)
     alone = "each task fitted alone" if comparison.baseline in ALONE else comparison.baseline
     return {
         "method": name,
@@ -65,6 +62,14 @@ def _summary(comparison: Comparison, record: dict[Any, Any], fitted: Any) -> dic
         "edges": edges,
         "pull": fitted.pull_,
     }
+
+
+def edges_of(graph: Any) -> list[list[Any]]:
+    """Edges ``[place, place, weight]`` of a sparse graph, the strongest first."""
+    upper = triu(graph, 1).tocoo()
+    order = np.argsort(-upper.data, kind="stable")
+    ends = zip(*(column[order].tolist() for column in (*upper.coords, upper.data)), strict=True)
+    return [[int(i), int(j), float(weight)] for i, j, weight in ends]
 
 
 def information(fitted: Any) -> FloatArray:

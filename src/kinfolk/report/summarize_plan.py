@@ -134,7 +134,7 @@ def summarize_plan(
         "gain": {"value": told.gain, "low": float(told.intervals[0, 3]), "high": float(told.intervals[1, 3])},
         "tasks": _tasks(told, names, counts),
         "wanted": None if target_risk is None else wanted(estimate, target_risk, over),
-        "curves": {name: _curve(outlook_curve(estimate, name)) for name in ("n", "T")} if curves else {},
+        "curves": {name: curve_of(outlook_curve(estimate, name)) for name in ("n", "T")} if curves else {},
         "descent": _descent(descent(estimate)) if curves and not classes else None,
         "measured": _measured(measured),
         "left_out": {"error": estimate.loo, "se": estimate.loo_se},
@@ -183,7 +183,8 @@ def _tasks(told: Outlook, names: LabelArray, counts: Any) -> list[dict[str, Any]
     return sorted(rows, key=lambda row: row["n_rows"])
 
 
-def _curve(curve: OutlookCurve) -> dict[str, Any]:
+def curve_of(curve: OutlookCurve) -> dict[str, Any]:
+    """Factors, errors and intervals by way."""
     return {
         "factors": curve.factors.tolist(),
         "errors": {way: curve.errors[:, at].tolist() for at, way in enumerate(WAYS)},

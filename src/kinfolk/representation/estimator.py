@@ -179,7 +179,7 @@ class SharedRepresentationRegressor(ClassNamePrefixFeaturesOutMixin, Transformer
         self.tasks_, self.feature_names_ = whole.tasks, list(whole.feature_names)
         self.feature_names_in_ = np.array([*whole.feature_names, self.task], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
-        self._task_position, self._wide = len(whole.feature_names), False
+        self._task_position, self._wide, self._n_rows = len(whole.feature_names), False, None
         parts = [part.rescale(scaling) for part in whole.parts if part.n.any()]
         folds = Folds.of(parts, whole.rest.rescale(scaling)) if self.rank == "auto" and len(parts) > 1 else None
         self._publish(self._learn(total.rescale(scaling), folds), scaling)

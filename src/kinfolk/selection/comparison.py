@@ -20,6 +20,7 @@ from kinfolk.metrics import (
     task_mean,
     transfer_gain,
 )
+from kinfolk.selection.calibration import calibration_error, interval_coverage, reliability
 from kinfolk.selection.held_out import HeldOut
 
 _LOSS_WORDS = {
@@ -68,9 +69,14 @@ class Comparison:
         Methods that could not be fitted.
     predictions : dict of method to array
         Held-out predictions of the rows ``rows``; for classes their probabilities, in the order of the sorted classes.
+    deviations : dict of method to array
+        Standard deviations that methods state for the same new observations, noise included: of the regressors with a
+        posterior, and of a guard over such. Nothing for classes, whose predictions say it.
     rows, folds : integer arrays
         The rows that were tested, in the order of ``predictions``, and the fold each was tested in; for wide data a row
         stands once for each of its responses that is not missing.
+    truth, codes : arrays
+        What was observed there (for classes its index), and the place of its task among the sorted labels.
     data_summary, settings : dict
         What the table looks like; how the comparison was made.
     """
@@ -83,8 +89,11 @@ class Comparison:
     guard_weights: pd.DataFrame | None
     failures: dict[str, str]
     predictions: dict[str, FloatArray]
+    deviations: dict[str, FloatArray]
     rows: IntArray
     folds: IntArray
+    truth: FloatArray
+    codes: IntArray
     data_summary: dict[str, Any]
     settings: dict[str, Any]
     estimators: dict[str, BaseEstimator] = field(repr=False)
@@ -163,8 +172,11 @@ class Comparison:
             guard_weights=guard_weights,
             failures=failures,
             predictions=tested.predictions,
+            deviations=tested.deviations,
             rows=tested.rows,
             folds=tested.folds,
+            truth=truth,
+            codes=task_of,
             data_summary=data_summary,
             settings=settings,
             estimators=estimators,
@@ -182,12 +194,45 @@ class Comparison:
         found = MEASURES[self.settings["scoring"]]
         return {name: heading for name, heading in found.items() if self.methods[name].notna().any()}
 
+    @property
+    def weights(self) -> FloatArray | None:
+        """Weights of the observations, in the order of ``predictions``; None where all are equal."""
+        given = self.data[2]
+        return None if given is None else np.asarray(given, dtype=float)[self.rows]
+
+    @property
+    def calibration(self) -> pd.DataFrame:
+        """Whether methods know how sure they are, best method first.
+
+        For numbers ``method, level, coverage, coverage_se, width``: how many held-out observations are inside of
+        central normal intervals (`kinfolk.selection.calibration.interval_coverage`), for methods with a posterior. For
+        classes ``method, low, high, predicted, observed, observed_se, weight, n``: observed shares beside predicted
+        probabilities (`kinfolk.selection.calibration.reliability`).
+        """
+        n_tasks = self.data_summary["n_tasks"]
+        given = self.predictions if self.settings["scoring"] == "log_loss" else self.deviations
+        found = []
+        for name in self.methods["method"][self.methods["method"].isin(list(given))].astype(str):
+            rest = self.codes, n_tasks, self.weights
+            if given is self.deviations:
+                table = interval_coverage(self.truth, self.predictions[name], given[name], *rest)
+            else:
+                table = reliability(self.truth, given[name], *rest)
+            table.insert(0, "method", name)
+            found.append(table)
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["method", "level", "coverage"])
+
+    @property
+    def calibration_error(self) -> dict[str, float]:
+        """By method: the mean distance of coverage from its level; for classes the expected calibration error."""
+        return {str(name): calibration_error(table) for name, table in self.calibration.groupby("method", sort=False)}
+
     def to_frame(self) -> pd.DataFrame:
         """Table of the methods, best first (a copy of ``methods``)."""
         return self.methods.copy()
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the predictions, as what JSON can hold (None for what is not a number)."""
+        """Everything but predictions and deviations, as what JSON can hold (None for what is not a number)."""
         plain: dict[str, Any] = _plain(
             {
                 "recommended": self.recommended,
@@ -198,6 +243,8 @@ class Comparison:
                 "methods": self.methods.to_dict("records"),
                 "tasks": self.tasks.to_dict("records"),
                 "guard_weights": None if self.guard_weights is None else self.guard_weights.to_dict("records"),
+                "calibration": self.calibration.to_dict("records"),
+                "calibration_error": self.calibration_error,
                 "failures": self.failures,
                 "data": self.data_summary,
                 "settings": self.settings,
@@ -216,9 +263,22 @@ class Comparison:
         return clone(self.estimators[method]).fit(X, y, **weights)
 
     def _repr_html_(self) -> str:
-        """The table and the recommendation, as a notebook shows them."""
-        table = self.methods.drop(columns="loss").to_html(index=False, border=0, float_format="{:.4g}".format)
+        """The table with the recommended method set off, and the recommendation, as a notebook shows them."""
+        words = ("helped", "unharmed", "hurt")
+        heads = ["method", *self.measures.values(), "gain", *words, "seconds"]
+        rows = []
+        for record in self.methods.to_dict("records"):
+            cells = [str(record["method"]), *(f"{record[name]:.4g}" for name in self.measures)]
+            if record["method"] == self.baseline:
+                cells += ["baseline", "", "", ""]
+            else:
+                cells += [f"{record['gain']:+.1%} ± {record['gain_se']:.1%}", *(str(record[word]) for word in words)]
+            cells.append(f"{record['fit_seconds']:.3g}")
+            style = " style='font-weight: bold'" if record["method"] == self.recommended else ""
+            rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
         lines = [f"Use {self.reason}", *(f"Not fitted: {name}: {why}" for name, why in self.failures.items())]
+        head, body = "".join(f"<th>{one}</th>" for one in heads), "".join(rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return table + "".join(f"<p>{escape(line)}</p>" for line in lines)
 
     def __str__(self) -> str:

@@ -13,8 +13,9 @@ from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.metrics import LOSSES
 from kinfolk.selection.comparison import Comparison
-from kinfolk.selection.guard import guard, guarded_predictions
+from kinfolk.selection.guard import guard
 from kinfolk.selection.guarded import GuardedClassifier, GuardedRegressor
+from kinfolk.selection.guarded_folds import add_guarded
 from kinfolk.selection.held_out import (
     BASELINE,
     HeldOut,
@@ -127,14 +128,17 @@ def compare(
     failures = _make_population(estimators, kind) if whole_tasks else {}
     baseline = (_POPULATION_BASELINE if whole_tasks else BASELINE)[kind]
 
-    outcomes = hold_out(estimators, X, truth, folds, classes=classes, weights=weights, n_jobs=n_jobs, progress=progress)
+    outcomes = hold_out(
+        estimators, X, truth, folds, classes=classes, weights=weights, n_jobs=n_jobs, progress=progress, deviations=True
+    )
     failures |= {outcome.method: outcome.failure for outcome in reversed(outcomes) if outcome.failure is not None}
     fitted = [name for name in estimators if name not in failures]
     if baseline not in fitted:
         reasons = "; ".join(f"{name}: {why}" for name, why in failures.items())
         raise InputError(f"The baseline {baseline} could not be fitted, so there is nothing to compare with. {reasons}")
 
-    tested = HeldOut.lay_out(targets, codes, weights, folds, gathered(outcomes, fitted))
+    said = gathered(outcomes, fitted), gathered(outcomes, fitted, "deviation")
+    tested = HeldOut.lay_out(targets, codes, weights, folds, *said)
     observed = _observations(targets, codes)
     n_rows_of = np.bincount(observed[1], minlength=len(labels))
     compared, seconds = {name: estimators[name] for name in fitted}, dict.fromkeys(fitted, 0.0)
@@ -144,16 +148,15 @@ def compare(
     guard_weights = None
     name, guarded = _guarded(compared, task, kind, cv, random_state)
     if not whole_tasks and len(folds) > 1 and len(fitted) > 1 and name not in compared:
-        given = (tested.stacked(fitted), tested.truth, tested.codes, tested.folds)
-        more: dict[str, Any] = {
+        given: dict[str, Any] = {
             "n_rows": n_rows_of.astype(float),
             "alone": fitted.index(baseline),
             "safe": guarded.safe,
-            "weights": tested.weights,
-            "units": tested.units,
         }
-        tested.predictions[name] = guarded_predictions(*given, rows=tested.rows, **more)
-        guard_weights = pd.DataFrame(guard(*given, **more).weights, columns=fitted).assign(task=labels)
+        add_guarded(tested, name, fitted, **given)
+        said_of = tested.stacked(fitted), tested.truth, tested.codes, tested.folds
+        whole = guard(*said_of, weights=tested.weights, units=tested.units, **given)
+        guard_weights = pd.DataFrame(whole.weights, columns=fitted).assign(task=labels)
         compared[name], seconds[name] = guarded, sum(seconds.values())
     return Comparison.from_predictions(
         X=X,

@@ -3,7 +3,8 @@
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import joblib
@@ -18,18 +19,23 @@ from kinfolk.selection.splitters import TaskKFold
 
 Progress = Callable[[int, int, str], None]
 Kind = Literal["regressor", "classifier"]
+_NUMBERS = 10_000_000
 BASELINE = {"regressor": "IndependentRidge", "classifier": "IndependentLogistic"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method did in one fold: predictions of the test rows, or why there are none."""
+    """What one method did in one fold: predictions of the test rows, or why there are none.
+
+    ``deviation``: the standard deviation that it states for a new observation of each row, where it was asked and can.
+    """
 
     method: str
     fold: int
     predicted: FloatArray | None
     seconds: float
     failure: str | None = None
+    deviation: FloatArray | None = None
 
 
 def hold_out(
@@ -42,12 +48,18 @@ def hold_out(
     weights: FloatArray | None,
     n_jobs: int = 1,
     progress: Progress | None = None,
+    deviations: bool = False,
 ) -> list[Outcome]:
-    """Fit every method without each fold and predict it; by method and fold, failures among the outcomes."""
+    """Fit every method without each fold and predict it; by method and fold, failures among the outcomes.
+
+    ``deviations``: ask methods with a posterior for the standard deviation of new observations, too.
+    """
     jobs = [(name, fold) for name in estimators for fold in range(len(folds))]
     outcomes: list[Outcome] = []
     run = joblib.delayed(_fit_and_predict)
-    calls = (run(name, fold, estimators[name], X, truth, classes, weights, *folds[fold]) for name, fold in jobs)
+    calls = (
+        run(name, fold, estimators[name], X, truth, classes, weights, *folds[fold], deviations) for name, fold in jobs
+    )
     for outcome in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(calls):
         outcomes.append(outcome)
         if progress is not None:
@@ -66,6 +78,7 @@ def _fit_and_predict(
     weights: FloatArray | None,
     train: IntArray,
     test: IntArray,
+    deviations: bool,
 ) -> Outcome:
     start = time.perf_counter()
     fit_weights = {} if weights is None else {"sample_weight": weights[train]}
@@ -73,10 +86,30 @@ def _fit_and_predict(
         fitted = clone(estimator).fit(_safe_indexing(X, train), truth[train], **fit_weights)
         seconds = time.perf_counter() - start
         tested = _safe_indexing(X, test)
-        predicted = _probabilities(fitted, tested, classes) if len(classes) else np.asarray(fitted.predict(tested))
-        return Outcome(name, fold, predicted, seconds)
+        deviation = None
+        if len(classes):
+            predicted = _probabilities(fitted, tested, classes)
+        elif deviations and states_deviation(fitted):
+            predicted, deviation = fitted.predict(tested, return_std=True, observation_noise=True)
+        else:
+            predicted = np.asarray(fitted.predict(tested))
+        return Outcome(name, fold, predicted, seconds, deviation=deviation)
     except InputError as error:  # shown in Comparison.failures; anything else is a bug and propagates
         return Outcome(name, fold, None, time.perf_counter() - start, str(error))
+
+
+def states_deviation(fitted: Any) -> bool:
+    """Whether a fitted regressor states the standard deviation of a new observation at little cost.
+
+    It has ``predict(X, return_std=True, observation_noise=True)``; a mixture: all that it mixes have. Posterior
+    covariances of all tasks ``(T, d + 1, d + 1)`` are to hold at most ten million numbers.
+    """
+    if "observation_noise" not in inspect.signature(fitted.predict).parameters:
+        return False
+    if hasattr(fitted, "estimators_"):
+        return all(states_deviation(one) for one in fitted.estimators_.values())
+    n_tasks, d = fitted.coef_.shape
+    return bool(n_tasks * (d + 1) ** 2 <= _NUMBERS)
 
 
 def _probabilities(fitted: Any, X: Any, classes: LabelArray) -> FloatArray:
@@ -144,6 +177,8 @@ class HeldOut:
     predictions : dict of str to (n,) array, or (n, n_classes)
     units : (T,) array or None
         For wide data the root mean square of each response about its mean.
+    deviations : dict of str to (n,) array
+        Stated standard deviations of the observations, of the methods that can.
     """
 
     truth: FloatArray
@@ -153,6 +188,7 @@ class HeldOut:
     weights: FloatArray | None
     predictions: dict[str, FloatArray]
     units: FloatArray | None = None
+    deviations: dict[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def lay_out(
@@ -162,14 +198,14 @@ class HeldOut:
         weights: FloatArray | None,
         folds: Sequence[tuple[IntArray, IntArray]],
         predictions: dict[str, FloatArray],
+        deviations: Mapping[str, FloatArray] = MappingProxyType({}),
     ) -> Self:
-        """From targets ``(n,)`` or ``(n, T)``, and predictions of the folds' test parts in order."""
+        """From targets ``(n,)`` or ``(n, T)``, predictions and deviations of the folds' test parts in order."""
         rows = np.concatenate([test for _, test in folds])
         fold_of = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
         if targets.ndim == 1:
-            return cls(
-                targets[rows], codes[rows], fold_of, rows, None if weights is None else weights[rows], predictions
-            )
+            each = None if weights is None else weights[rows]
+            return cls(targets[rows], codes[rows], fold_of, rows, each, predictions, deviations=dict(deviations))
         there, task_of = np.nonzero(~np.isnan(targets[rows]))
         return cls(
             targets[rows][there, task_of],
@@ -179,6 +215,7 @@ class HeldOut:
             None if weights is None else weights[rows][there],
             {name: predicted[there, task_of] for name, predicted in predictions.items()},
             np.maximum(np.nanstd(targets, axis=0), 1e-12 * np.nanmax(np.abs(targets), axis=0, initial=1e-300)),
+            {name: deviation[there, task_of] for name, deviation in deviations.items()},
         )
 
     def stacked(self, names: Sequence[str]) -> FloatArray:
@@ -186,9 +223,9 @@ class HeldOut:
         return np.stack([self.predictions[name] for name in names], axis=1)
 
 
-def gathered(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[str, FloatArray]:
-    """Predictions of all folds in order, of methods that did not fail."""
-    return {
-        name: np.concatenate([o.predicted for o in outcomes if o.method == name and o.predicted is not None])
-        for name in names
-    }
+def gathered(
+    outcomes: Sequence[Outcome], names: Sequence[str], what: Literal["predicted", "deviation"] = "predicted"
+) -> dict[str, FloatArray]:
+    """What the methods said of all folds in order, of those that said it of every fold."""
+    said = {name: [getattr(o, what) for o in outcomes if o.method == name] for name in names}
+    return {name: np.concatenate(each) for name, each in said.items() if not any(one is None for one in each)}

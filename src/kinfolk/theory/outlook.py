@@ -112,7 +112,7 @@ def outlook(estimate: Estimate) -> Outlook:
         estimate.similarity,
         _verdict(*means, intervals) + _unlike(estimate, alikeness, outliers) if converged else _UNSOLVED,
         _metric(problem),
-        _floor(problem),
+        floor(problem),
         converged,
         alikeness,
         outliers,
@@ -121,7 +121,7 @@ def outlook(estimate: Estimate) -> Outlook:
 
 def _widened(intervals: FloatArray, means: FloatArray, problem: Problem) -> FloatArray:
     """Intervals of the three errors with what one table scatters: excess errors are sums of some p T squares."""
-    scatter = _NINETY * np.sqrt(2.0 / (problem.n_features * problem.T)) * (means - _floor(problem))
+    scatter = _NINETY * np.sqrt(2.0 / (problem.n_features * problem.T)) * (means - floor(problem))
     wide = intervals.copy()
     wide[0, :3] = means - np.hypot(np.maximum(means - intervals[0, :3], 0.0), scatter)
     wide[1, :3] = means + np.hypot(np.maximum(intervals[1, :3] - means, 0.0), scatter)
@@ -132,7 +132,7 @@ def _metric(problem: Problem) -> Literal["squared error", "error rate"]:
     return "squared error" if problem.link == "linear" else "error rate"
 
 
-def _floor(problem: Problem) -> float:
+def floor(problem: Problem) -> float:
     """Mean error of the true coefficients."""
     perfect = Teller(problem).error(problem.noise_variance, np.zeros(problem.T), problem.strengths)
     return float(np.average(perfect, weights=problem.alpha))
@@ -236,7 +236,7 @@ def rows_for(estimate: Estimate, target: float) -> float:
         more = replace(problem, n_samples=factor * np.asarray(problem.n_samples))
         return float(np.average(errors_coupled(more, estimate.corrections[1]), weights=alpha))
 
-    return _factor(error, target, _floor(problem))
+    return _factor(error, target, floor(problem))
 
 
 def tasks_for(estimate: Estimate, target: float) -> float:

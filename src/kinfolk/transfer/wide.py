@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import BoolArray, FloatArray
+from kinfolk.base.description import Described
 from kinfolk.exceptions import InputError
 from kinfolk.transfer.responses import Responses
 from kinfolk.transfer.source import response_names
@@ -41,7 +42,7 @@ class Rows:
     feature_names: list[str]
 
 
-class WideRegressor(Stored, MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class WideRegressor(Stored, MultiOutputMixin, RegressorMixin, Described):  # type: ignore[misc]
     """Base of the regressors of many responses; subclasses fit, and call `_publish_coefficients`."""
 
     intercept_: FloatArray | float

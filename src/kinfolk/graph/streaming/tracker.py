@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import expit
-from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kinfolk._typing import BoolArray, FloatArray, LabelArray
+from kinfolk.base.description import Described
 from kinfolk.exceptions import InputError
 from kinfolk.graph.parameters import given_graph
 from kinfolk.graph.streaming.attributes import StreamAttributes
@@ -38,7 +38,7 @@ def _has_classes(tracker: "TaskGraphTracker") -> bool:
     return bool(tracker.loss == "logistic")
 
 
-class TaskGraphTracker(StreamAttributes, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class TaskGraphTracker(StreamAttributes, Described):
     r"""Tasks that arrive row by row, each learning alone and leaning on the neighbours of a graph learned on the way.
 
     .. math:: w_k \leftarrow w_k - \mu\, \psi(e)\, u / \max(\|u\|^2, p_k), \qquad
