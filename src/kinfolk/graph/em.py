@@ -179,10 +179,13 @@ def learn(
     return GraphFit(weights, expectation, len(moves), tuple(moves), settled)
 
 
-def refreshed(study: Study, fit: GraphFit, n_neighbors: int) -> Study:
-    """The same with the nearest tasks of a fit as candidates: those of the first fit were blurred by noise."""
+def learn_twice(study: Study, alpha: float, n_neighbors: int, *, max_iter: int, tol: float) -> tuple[Study, GraphFit]:
+    """EM from the start, and again with the nearest tasks of its fit as candidates: the first were blurred by noise."""
+    fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol, finish=False)
     first, second = nearest_pairs(Points(fit.expectation.slopes), n_neighbors)
-    return replace(study, first=first, second=second)
+    study = replace(study, first=first, second=second)
+    start = first_weights(study, alpha, fit.expectation)
+    return study, learn(study, start, alpha, max_iter=max_iter, tol=tol, last=fit.expectation)
 
 
 def first_weights(study: Study, alpha: float, expectation: Expectation | None = None) -> Weights:

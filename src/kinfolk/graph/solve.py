@@ -6,7 +6,7 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.graph.coupled import Blocks, Coupling, solve
-from kinfolk.graph.em import GraphFit, Study, first_weights, learn, refreshed
+from kinfolk.graph.em import GraphFit, Study, first_weights, learn, learn_twice
 from kinfolk.graph.features import choose_form, feature_root, in_units
 from kinfolk.graph.mean_regularised import mean_regularised
 from kinfolk.graph.posterior import joint_posterior
@@ -58,7 +58,7 @@ def by_graph(
     elif shrinkage is not None:
         form = choose_form(data, seed=seed)[0] if form == "auto" else form
     elif T > 2:
-        again = {"seed": seed, "n_probes": n_probes}
+        again = {"seed": seed, "n_probes": n_probes, "max_iter": max_iter, "tol": tol}
         found = (
             choose(data, n_neighbors, **again) if form == "auto" else choose_shrinkage(data, form, n_neighbors, **again)
         )
@@ -72,11 +72,10 @@ def by_graph(
     if graph is not None:
         study = study.on(graph)
     if alpha < 1.0 and len(study.first):
-        fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol, finish=graph is not None)
         if graph is None:
-            study = refreshed(study, fit, n_neighbors)
-            start = first_weights(study, alpha, fit.expectation)
-            fit = learn(study, start, alpha, max_iter=max_iter, tol=tol, last=fit.expectation)
+            study, fit = learn_twice(study, alpha, n_neighbors, max_iter=max_iter, tol=tol)
+        else:
+            fit = learn(study, first_weights(study, alpha), alpha, max_iter=max_iter, tol=tol)
     else:
         alone = study.alone()
         fit = GraphFit(alone, study.expect(alone), 0, (), True)
