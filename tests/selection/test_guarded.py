@@ -21,7 +21,8 @@ from kinfolk import (
 )
 from kinfolk.datasets import make_shared_classification, make_shared_representation
 from kinfolk.selection.gate import shrunken_gains
-from kinfolk.selection.guard import guarded_predictions
+from kinfolk.selection.guarded_folds import add_guarded
+from kinfolk.selection.held_out import HeldOut
 from kinfolk.selection.simplex import simplex_minimum
 from kinfolk.selection.stacked import STRENGTH, stack_log, stack_squared
 
@@ -280,14 +281,18 @@ def test_compare_always_shows_it_and_judges_it_by_weights_of_other_folds(data):
     found = compare(data.X, data.y, task="task", methods=FEW)
     assert "GuardedRegressor" in set(found.methods["method"])
     names = ["PooledRidge", "IndependentRidge", "PartialPoolingRegressor"]
-    parts = np.stack([found.predictions[name] for name in names], axis=1)
-    truth, codes = data.y[found.rows], data.X["task"].to_numpy()[found.rows]
-    given = {"rows": found.rows, "n_rows": np.full(14, 16.0), "alone": 1, "safe": 0.8}
-    expected = guarded_predictions(parts, truth, codes, found.folds, **given)
+    codes = data.X["task"].to_numpy()[found.rows]
+
+    def guarded(truth):
+        parts = {name: found.predictions[name] for name in names}
+        tested = HeldOut(truth, codes, found.folds, found.rows, None, parts)
+        add_guarded(tested, "guard", names, n_rows=np.full(14, 16.0), alone=1, safe=0.8)
+        return tested.predictions["guard"]
+
+    expected = guarded(found.truth)
     assert_allclose(found.predictions["GuardedRegressor"], expected, atol=1e-6)
-    moved = truth + 100.0 * (found.folds == 2)  # a fold's own truth does not move its predictions
-    again = guarded_predictions(parts, moved, codes, found.folds, **given)
-    assert_allclose(again[found.folds == 2], expected[found.folds == 2])
+    moved = guarded(found.truth + 100.0 * (found.folds == 2))  # a fold's own truth does not move its predictions
+    assert_allclose(moved[found.folds == 2], expected[found.folds == 2])
     refitted = found.refit("GuardedRegressor")
     assert set(refitted.candidates_) == set(names)
     assert_allclose(found.guard_weights[refitted.candidates_], refitted.weights_, atol=1e-6)
