@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from kinfolk import InputError, MeanRegularizedClassifier
+from kinfolk import IndependentLogistic, InputError, MeanRegularizedClassifier, PooledLogistic
 from kinfolk.linear.intercept_prior import intercept_spread
 from kinfolk.linear.losses import Loss
 from kinfolk.linear.strengths import AnyCoupling, CommonMean
@@ -187,3 +187,16 @@ def test_bad_parameters_are_refused(data):
     for arguments, message in (({"loss": "squared"}, "'logistic', 'hinge'"), ({"c": "half"}, "c must be")):
         with pytest.raises(InputError, match=message):
             MeanRegularizedClassifier(task="task", **arguments).fit(*data)
+
+
+@pytest.mark.parametrize("method", [MeanRegularizedClassifier, IndependentLogistic, PooledLogistic])
+def test_probabilities_of_classes_that_are_nearly_separated_are_those_of_the_mode(method):
+    """Averaged over a posterior as wide as that they are near one half; with overlapping classes averages stay."""
+    generator = np.random.default_rng(0)
+    task = np.repeat(np.arange(4), 200)
+    X = pd.DataFrame(generator.normal(size=(800, 6)), columns=[f"x{j}" for j in range(6)]).assign(task=task)
+    score = X[["x0", "x1"]].to_numpy() @ [3.0, -2.0]
+    apart = method(task="task").fit(X, score > 0.0)
+    assert apart.result_.details["averaging"] == 0.0
+    overlapping = score + 6.0 * generator.logistic(size=800) > 0.0
+    assert method(task="task").fit(X, overlapping).result_.details["averaging"] == 1.0

@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskClassifier
-from kinfolk.base.laplace import laplace_posterior, linear_predictor
+from kinfolk.base.laplace import averages, laplace_posterior, linear_predictor
 from kinfolk.linear.evidence import square_root
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.result import FitResult, Status
@@ -36,7 +36,8 @@ class IndependentLogistic(TaskClassifier):
     Notes
     -----
     Laplace evidence: MacKay (1992), *The evidence framework applied to classification networks*; Rasmussen and Williams
-    (2006), equation 3.32.
+    (2006), equation 3.32. Probabilities are averaged over the posterior, unless those at its mode have a leave-one-out
+    loss that is clearly smaller (`kinfolk.base.laplace.averages`: classes that are nearly separated).
 
     Examples
     --------
@@ -67,7 +68,8 @@ class IndependentLogistic(TaskClassifier):
         near = _GRID[int(np.argmin([loss(at) for at in _GRID]))]
         end = minimize_scalar(loss, bounds=(near - 2.0, near + 2.0), method="bounded", options={"xatol": 1e-3})
         posterior = laplace_posterior(_lone(data.n_features, float(end.x)), data)
-        return FitResult(posterior, Status.CONVERGED, len(values), -float(end.fun))
+        details = {"averaging": np.array([float(averages(posterior, data))])}
+        return FitResult(posterior, Status.CONVERGED, len(values), -float(end.fun), details=details)
 
 
 def _lone(n_features: int, log_variance: float) -> GaussianPrior:
@@ -138,7 +140,9 @@ class PooledLogistic(TaskClassifier):
         scale[0] = np.sqrt(fit.spread)
         prior = GaussianPrior(fit.common, np.zeros((len(scale), 0)), scale, square_root(fit.covariance))
         status = Status.CONVERGED if n_iter < _MOST else Status.MAX_ITER
-        return FitResult(laplace_posterior(prior, data), status, n_iter, fit.value())
+        posterior = laplace_posterior(prior, data)
+        details = {"averaging": np.array([float(averages(posterior, data))])}
+        return FitResult(posterior, status, n_iter, fit.value(), details=details)
 
 
 class _Pooled:

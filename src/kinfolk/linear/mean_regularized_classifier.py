@@ -7,6 +7,7 @@ from sklearn.utils.metaestimators import available_if
 
 from kinfolk._typing import FloatArray
 from kinfolk.base import TaskClassifier
+from kinfolk.base.laplace import averages
 from kinfolk.linear.held_out import row_errors, task_errors
 from kinfolk.linear.intercept_prior import intercept_spread
 from kinfolk.linear.losses import CLASSIFICATION, Loss
@@ -75,8 +76,8 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
     are chosen, c is that of largest evidence for the squared loss on the classes as numbers (what other losses prefer
     is so near that it costs at most 0.2% of the risk), and lam has the smallest leave-one-out loss (five folds for the
     hinge) on a grid refined by a parabola: `kinfolk.linear.tuning`. Probabilities are averaged over the posterior
-    (Laplace's method); those of the
-    coefficients alone are ``expit(intercept + x @ coef)``.
+    (Laplace's method), unless those of the coefficients alone, ``expit(intercept + x @ coef)``, have a leave-one-out
+    loss that is clearly smaller (`kinfolk.base.laplace.averages`: classes that are nearly separated).
 
     Examples
     --------
@@ -126,16 +127,16 @@ class MeanRegularizedClassifier(MeanRegularized, TaskClassifier):
         problem = Problem(data, Loss(self.loss), spread, self.max_iter, tol)
         fit = self._fit(problem, data)
         errors = task_errors(rows, row_errors(data.y, fit.z, problem.loss), fit.judged)
-        details = strength_details(fit.strengths, data.n_features) | {"expected_error": errors}
-        if self.loss == "hinge":
-            details["averaging"] = np.zeros(1)  # scores are those of the coefficients
-        n_iter = fit.found.n_iter if fit.n_fits == 1 else fit.n_fits
         posterior = class_posterior(problem, fit, data)
+        # scores of the hinge are those of the coefficients
+        averaging = np.array([float(self.loss == "logistic" and averages(posterior, data))])
+        details = strength_details(fit.strengths, data.n_features) | {"expected_error": errors, "averaging": averaging}
+        n_iter = fit.found.n_iter if fit.n_fits == 1 else fit.n_fits
         return FitResult(posterior, status_of(fit, self.loss), n_iter, -fit.found.value, details=details)
 
     @available_if(lambda self: self.loss == "logistic")  # type: ignore[untyped-decorator]  # scikit-learn is untyped
     def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class, averaged over the posterior of the row's task; only with the logistic loss.
+        """Probability of each class, by the posterior of the row's task (see Notes); only with the logistic loss.
 
         Parameters
         ----------
