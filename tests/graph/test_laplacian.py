@@ -205,3 +205,19 @@ def test_data_that_cannot_be_used_are_refused():
         estimate_laplacian(np.ones((4, 3)))
     with pytest.raises(InputError, match="at least two tasks"):
         estimate_laplacian(W[:1])
+
+
+def test_units_of_the_distances_change_nothing_but_the_units_of_the_weights():
+    """Of tasks that are nearly equal, whose distances are tiny, rounding made the pull infinite."""
+    generator = np.random.default_rng(0)
+    first, second = np.triu_indices(20, 1)
+    distances = generator.uniform(1.0, 2.0, len(first))
+    start = Weights(np.full(len(first), 0.05), 0.5)
+    one = edge_descent(Likelihood(20, first, second, distances, 15.0), start, tol=1e-7, max_iter=60)
+    tiny = Likelihood(20, first, second, 1e-11 * distances, 15e-11)
+    other = edge_descent(tiny, Weights(1e11 * start.edges, 1e11 * start.population), tol=1e-7, max_iter=60)
+    assert one.settled
+    assert other.settled
+    assert_allclose(1e-11 * other.weights.edges, one.weights.edges, atol=1e-6)
+    assert_allclose(1e-11 * other.weights.population, one.weights.population, atol=1e-6)
+    assert_allclose(other.value, one.value + 19.0 * np.log(1e-11))

@@ -38,7 +38,8 @@ def made():
 
 @pytest.fixture(scope="module")
 def comparison(made):
-    return kinfolk.compare(*made, task="task", methods=["PartialPoolingRegressor", "TaskGraphRegressor"])
+    graph = kinfolk.TaskGraphRegressor(shrinkage=0.1)  # held-out rows of so few tasks show no graph
+    return kinfolk.compare(*made, task="task", methods=["PartialPoolingRegressor", graph])
 
 
 @pytest.mark.parametrize("plot", PLOTS)

@@ -56,7 +56,7 @@ def test_the_summary_is_what_was_learned(comparison):
 
 def test_the_page_names_directions_and_escapes_labels(comparison):
     page = to_html(summarize(comparison))
-    assert 'id="weights"' in page
+    assert 'id="guard"' in page
     assert 'id="directions"' in page
     assert "<b>1</b>" not in page
 

@@ -13,7 +13,7 @@ Hessian, :math:`H_{ef} = (x_e^\top C x_f)^2`, is only multiplied, never formed:
 There is no step size; every step lowers the likelihood, and edges become exactly zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg.blas import dger
@@ -61,7 +61,10 @@ def edge_descent(problem: Likelihood, start: Weights, *, tol: float, max_iter: i
     max_iter : int
         Most sweeps and Newton steps.
     """
-    weights, n_iter = start, 0
+    unit = float(problem.distances.mean()) if len(problem.distances) else problem.total or 1.0
+    total = None if problem.total is None else problem.total / unit
+    problem = replace(problem, distances=problem.distances / unit, total=total)  # in units of the mean
+    weights, n_iter = Weights(start.edges * unit, start.population * unit), 0
     found = problem.known(weights)
     worst = float(problem.residual(weights, found.resistances, found.spread).max(initial=0.0))
     while worst > tol and n_iter < max_iter:
@@ -75,7 +78,8 @@ def edge_descent(problem: Likelihood, start: Weights, *, tol: float, max_iter: i
             weights, found = stepped
         worst = float(problem.residual(weights, found.resistances, found.spread).max(initial=0.0))
         n_iter += 1
-    return Minimum(weights, found.value, worst, n_iter, worst <= tol)
+    value = found.value + (problem.n_tasks - 1) * float(np.log(unit))
+    return Minimum(Weights(weights.edges / unit, weights.population / unit), value, worst, n_iter, worst <= tol)
 
 
 def sweep(problem: Likelihood, weights: Weights, found: Gradient) -> Weights:
@@ -99,8 +103,15 @@ def sweep(problem: Likelihood, weights: Weights, found: Gradient) -> Weights:
     if problem.total is None:
         return Weights(edges)
     slope = problem.total - (float(np.trace(C)) - 1.0)
-    bend = float((C**2).sum()) - 1.0  # Newton's step along c; never more than half of c downwards
-    return Weights(edges, weights.population + max(-slope / max(bend, 1e-300), -0.5 * weights.population))
+    # Newton's step along c; never more than half of c downwards
+    return Weights(edges, weights.population + max(-slope / _bend(C), -0.5 * weights.population))
+
+
+def _bend(C: FloatArray) -> float:
+    """Second derivative along the pull, ``tr (C - J)^2``, at least what its trace implies: C is known to rounding."""
+    about = C - 1.0 / len(C)
+    least = float(np.trace(about)) ** 2 / max(len(C) - 1, 1)
+    return max(float((about**2).sum()), least, 1e-300)
 
 
 def _within_block(among: FloatArray, distances: FloatArray, weights: FloatArray) -> FloatArray:
@@ -128,7 +139,7 @@ def _newton(problem: Likelihood, weights: Weights, here: Gradient, worst: float)
     gradient, diagonal = slope[free], here.resistances[free] ** 2
     if pulled:
         gradient = np.append(gradient, (problem.total or 0.0) - here.spread)
-        diagonal = np.append(diagonal, float((here.inverse**2).sum()) - 1.0)
+        diagonal = np.append(diagonal, _bend(here.inverse))
     direction = _solve_newton(part, here.inverse, gradient, diagonal, pulled, worst)
     share = 1.0
     while share > 1e-6:

@@ -150,6 +150,7 @@ def _places(axes: Axes, n_rows: list[int]) -> list[int]:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         return n_rows
     axes.set_xlabel("tasks in order")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return list(range(1, len(n_rows) + 1))
 
 
