@@ -281,3 +281,17 @@ def test_minefields_are_joined_within_their_terrain():
     within = foliated[edges.coords[0]] == foliated[edges.coords[1]]
     assert edges.data[within].sum() > 0.85 * edges.data.sum()  # by chance: 0.48
     assert kinfolk.all_estimators("classifier").count(TaskGraphClassifier) == 1
+
+
+@pytest.mark.skipif(
+    data_directory() is None or not (data_directory() / "landmine.parquet").is_file(),
+    reason="landmine is absent: KINFOLK_DATA names the folder of the real sets",
+)
+def test_extrapolated_strengths_do_not_run_away():
+    """With 15% of the rows an extrapolation of the strengths left for log-odds of 1e60."""
+    data = load_real("landmine")
+    rows = pd.Series(np.random.default_rng(7).random(len(data.y))).groupby(np.asarray(data.X["task"]))
+    few = (rows.rank() - 1.0 < np.maximum(np.round(0.15 * rows.transform("size")), 1.0)).to_numpy()
+    model = TaskGraphClassifier(task="task").fit(data.X[few], data.y[few])
+    assert np.abs(model.intercept_).max() < 10.0
+    assert np.isfinite(model.coef_).all()

@@ -27,7 +27,9 @@ LARGEST = 100.0  # variance of the linear predictor beyond which classes are sep
 _CLIP = 30.0  # log-odds beyond which a row's curvature is no longer told from zero
 _STEPS = 50
 _TURNS = 40  # between mode and strengths
-_LEAP = 16.0  # longest extrapolation
+_LEAP = 16.0  # longest extrapolation, in steps
+_FAR = 1.0  # most that it changes a log strength or the log-odds of the center
+_WORSE = 1.0  # loss of log evidence after which it is taken back
 
 
 @dataclass(frozen=True)
@@ -162,16 +164,22 @@ def mean_regularised_logistic(data: TaskData, tol: float = 1e-5) -> Start:
     center = float(np.log(share / (1.0 - share)))
     mode = Mode(np.zeros((T, d)), np.full(T, center), np.full(len(data.y), center))
     base = MeanRegularised(1.0, 1.0 / d, 1.0 / d, np.zeros(d), np.eye(d) / d, mode.slopes, 0.0, center, 1.0)
-    path = [_parameters(base)]
+    path, kept, leaping = [_parameters(base)], (base, mode), False
     for _ in range(_TURNS):
         before, mode = mode, find_mode(data, without_edges(base, T), base, mode, tol=0.1 * tol)
         base = _strengths(data, mode, base)
         if float(np.sqrt(np.mean((mode.eta - before.eta) ** 2))) < tol:
             break
+        if leaping and base.value < kept[0].value - _WORSE:
+            (base, mode), path = kept, []
+        leaping = False
         path.append(_parameters(base))
         if len(path) == 3:
+            kept, leaping = (base, mode), True
             base = _leap(base, path)
             path = [_parameters(base)]
+    if leaping:
+        base, mode = kept
     mode = find_mode(data, without_edges(base, T), base, mode)
     return base, mode
 
@@ -184,7 +192,8 @@ def _leap(base: MeanRegularised, path: list[FloatArray]) -> MeanRegularised:
     step = path[1] - path[0]
     bend = path[2] - path[1] - step
     length = min(max(float(np.linalg.norm(step)) / max(float(np.linalg.norm(bend)), 1e-300), 1.0), _LEAP)
-    own, ridge, center = path[0] + 2.0 * length * step + length**2 * bend
+    ahead = path[0] + 2.0 * length * step + length**2 * bend
+    own, ridge, center = path[2] + np.clip(ahead - path[2], -_FAR, _FAR)
     return replace(base, own=min(np.exp(own), LARGEST), ridge=min(np.exp(ridge), LARGEST), center=float(center))
 
 
