@@ -70,6 +70,13 @@ def averages(posterior: Posterior, data: TaskData) -> bool:
     :math:`v_i / (1 - h_i v_i)`, to a Newton step, with v the posterior variance and :math:`h = p (1 - p)`. The mode is
     taken where its log-loss is smaller by two standard errors and a tenth (a step is off by a few percent): where
     classes are nearly separated and the posterior is wide.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of tasks with intercepts among the coefficients, ``(T, d + 1)``, by Laplace's method.
+    data : TaskData
+        The rows it was learned from, targets 0 and 1.
     """
     eta = linear_predictor(posterior.mean[:, 1:], posterior.mean[:, 0], data.X, data.codes)
     variance = posterior.predictive_variance(data.X, data.codes)

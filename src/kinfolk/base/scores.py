@@ -22,7 +22,9 @@ class OddsClassifier(ClassifierMixin, ABC):  # type: ignore[misc]  # scikit-lear
         """Log-odds of rows."""
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Probability of each class, averaged over the posterior of the row's task where the method has one.
+        """Probability of each class, by the log-odds of `decision_function`.
+
+        Of methods with a posterior averaged over that of the row's task, or taken at its mode (see the method).
 
         Parameters
         ----------

@@ -50,7 +50,7 @@ class Minimum:
 
 
 def edge_descent(problem: Likelihood, start: Weights, *, tol: float, max_iter: int) -> Minimum:
-    """Minimise f from weights that connect all tasks.
+    """Minimise f from weights that connect all tasks, in units of the mean distance: f has no scale of its own.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class TaskGraphRegressor(GraphAttributes, TaskRegressor):
     shrinkage : "auto" or float in [0, 1], default="auto"
         Share of the mean distance in every distance between tasks: 0 the graph of the likelihood, 1 no graph.
         ``"auto"``: of 1, 0.8, 0.5, ``5 / (5 + d)`` and a quarter of that, the one with the smallest error on held-out
-        rows: as many quarters of each task's rows as make 500.
+        rows (as many quarters of each task's rows as make 500) where that is below the error of 1 by a standard error.
     n_probes : int, default=6
         Draws that stand for the posterior covariance in EM, where ``T d > 200`` and tasks have rows of their own.
     max_iter : int, default=200

@@ -48,7 +48,7 @@ def plot_task_errors(
     """
     check_comparison(comparison, "plot_task_errors")
     shown = chosen(comparison, method)
-    rows = plots.extremes(task_rows(comparison, shown), most)
+    rows = plots.extremes(task_rows(comparison.to_dict()["tasks"], shown), most)
     if not rows:
         raise InputError("plot_task_errors: no task has a held-out row.")
     ax = axes_for(ax, (7.0, 1.3 + 0.23 * len(rows)))
@@ -91,7 +91,7 @@ def plot_transfer_gain(comparison: Comparison, method: str | None = None, *, ax:
     check_comparison(comparison, "plot_transfer_gain")
     shown = chosen(comparison, method)
     ax = axes_for(ax, (7.0, 3.6))
-    plots.draw_gains(ax, task_rows(comparison, shown), own_palette())
+    plots.draw_gains(ax, task_rows(comparison.to_dict()["tasks"], shown), own_palette())
     ax.set_ylabel(f"transfer gain of {shown}", parse_math=False)
     key(ax)
     return ax

@@ -23,9 +23,9 @@ def chosen(comparison: Comparison, method: str | None) -> str:
     return method
 
 
-def task_rows(comparison: Comparison, method: str) -> list[dict[str, Any]]:
-    """A dict a tested task, as `Comparison.to_dict` has them, the worst gain first and unknown gains last."""
-    rows = [row for row in comparison.to_dict()["tasks"] if row["method"] == method and row["n_tested"] > 0]
+def task_rows(tasks: list[dict[str, Any]], method: str) -> list[dict[str, Any]]:
+    """Of ``tasks``, as `Comparison.to_dict` has them, those of a method that were tested: the worst gain first."""
+    rows = [row for row in tasks if row["method"] == method and row["n_tested"] > 0]
     return sorted(rows, key=lambda row: float("inf") if row["gain"] is None else float(row["gain"]))
 
 

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from kinfolk.report.shown import task_rows
 from kinfolk.report.summarize_borrowing import summarize_borrowing
 from kinfolk.report.summarize_calibration import summarize_calibration
 from kinfolk.report.summarize_comparison import summarize_comparison
@@ -39,11 +40,7 @@ def summarize(comparison: Comparison, *, command: str | None = None) -> dict[str
     found = summarize_comparison(comparison, command=command)
     shown = found["shown"]
     pictured = shown if shown not in GUARDS else _best_single(comparison)
-    tasks = comparison.tasks[(comparison.tasks["method"] == shown) & (comparison.tasks["n_tested"] > 0)]
-    tasks = tasks.sort_values("gain", kind="stable")
-    rows = [row for row in found["tasks"] if row["method"] == shown and row["n_tested"] > 0]
-    order = {str(task): place for place, task in enumerate(tasks["task"])}
-    rows.sort(key=lambda row: order[str(row["task"])])
+    rows = task_rows(found["tasks"], shown)
     refit = cache(comparison.refit)  # no method is fitted twice
     return {
         "comparison": found,

@@ -71,7 +71,8 @@ class Comparison:
         Held-out predictions of the rows ``rows``; for classes their probabilities, in the order of the sorted classes.
     deviations : dict of method to array
         Standard deviations that methods state for the same new observations, noise included: of the regressors with a
-        posterior, and of a guard over such. Nothing for classes, whose predictions say it.
+        posterior, and of a guard over such. Nothing for classes, whose predictions say it, and for methods whose
+        posterior covariances would hold more than ten million numbers, ``T (d + 1)^2``.
     rows, folds : integer arrays
         The rows that were tested, in the order of ``predictions``, and the fold each was tested in; for wide data a row
         stands once for each of its responses that is not missing.
