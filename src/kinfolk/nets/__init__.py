@@ -1,5 +1,6 @@
 """Tasks that share the features of a small net, learned by gradient descent."""
 
+from kinfolk.nets.cifar10_c import load_cifar10_c
 from kinfolk.nets.classifier import SharedFeatureClassifier
 from kinfolk.nets.images import CorruptedTasks, corrupt_images, load_digits_c, load_mnist5k_c, make_corrupted_tasks
 from kinfolk.nets.monitor import feature_learning
@@ -16,6 +17,7 @@ __all__ = [
     "benefit_ratio",
     "corrupt_images",
     "feature_learning",
+    "load_cifar10_c",
     "load_digits_c",
     "load_mnist5k_c",
     "make_corrupted_tasks",

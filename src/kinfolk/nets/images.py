@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from kinfolk._typing import FloatArray, LabelArray
+from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError, MissingExtraError
+from kinfolk.nets.parameters import whole
 from kinfolk.nets.patches import patches_to_frame
 
 Seed = int | np.random.Generator | None
@@ -144,7 +145,7 @@ class CorruptedTasks:
         Pixel columns and, last, ``task``, the name of the corruption.
     y, y_test : arrays
         Classes.
-    image_shape : (1, height, width)
+    image_shape : (channels, height, width)
         For `SharedFeatureClassifier`.
     """
 
@@ -191,25 +192,57 @@ def make_corrupted_tasks(
         There are too few images.
     """
     generator = np.random.default_rng(random_state)
-    grey, classes = np.asarray(images, dtype=np.float64), np.asarray(labels)
+    grey = np.asarray(images, dtype=np.float64)
+
+    def corrupted(name: str, rows: IntArray) -> FloatArray:
+        return corrupt_images(grey[rows], name, generator, severity=severity)[:, None].astype(np.float32)
+
+    return deal_images(corrupted, np.asarray(labels), corruptions, n_samples, n_test, generator)
+
+
+def deal_images(
+    corrupted: Callable[[str, IntArray], FloatArray],
+    labels: LabelArray,
+    corruptions: Sequence[str],
+    n_samples: int,
+    n_test: int,
+    generator: np.random.Generator,
+) -> CorruptedTasks:
+    """Deal images to tasks, and some to the test of all.
+
+    Parameters
+    ----------
+    corrupted : callable
+        From the name of a corruption and rows to images ``(n, channels, height, width)`` of float32, from 0 to 1.
+    labels : (N,) array
+    corruptions, n_samples, n_test
+        See `make_corrupted_tasks`.
+    generator : Generator
+    """
+    if isinstance(corruptions, str) or not len(corruptions) or len(set(corruptions)) < len(corruptions):
+        raise InputError(f"corruptions must be names of tasks, each once; got {corruptions!r}.")
+    whole("n_samples", n_samples, 1)
+    whole("n_test", n_test, 1)
     needed = len(corruptions) * n_samples + n_test
-    if needed > len(grey):
+    if needed > len(labels):
         wanted = f"{len(corruptions)} tasks of {n_samples} images and {n_test} for testing"
-        raise InputError(f"{wanted} need {needed}; there are {len(grey)}.")
-    order = generator.permutation(len(grey))[:needed]
+        raise InputError(f"{wanted} need {needed}; there are {len(labels)}.")
+    order = generator.permutation(len(labels))[:needed]
     test, own = order[:n_test], order[n_test:].reshape(len(corruptions), n_samples)
     frames: list[pd.DataFrame] = []
     tests: list[pd.DataFrame] = []
+    shape = (0, 0, 0)
     for name, rows in zip(corruptions, own, strict=True):
         for at, parts in ((rows, frames), (test, tests)):
-            corrupted = corrupt_images(grey[at], name, generator, severity=severity)[:, None].astype(np.float32)
-            parts.append(patches_to_frame(corrupted, [name] * len(at)))
+            images = corrupted(name, at)
+            shape = images.shape[1:]
+            parts.append(patches_to_frame(images, [name] * len(at)))
     return CorruptedTasks(
         pd.concat(frames, ignore_index=True),
-        classes[own.ravel()],
+        labels[own.ravel()],
         pd.concat(tests, ignore_index=True),
-        np.tile(classes[test], len(corruptions)),
-        (1, *grey.shape[1:]),
+        np.tile(labels[test], len(corruptions)),
+        shape,
     )
 
 

@@ -21,10 +21,10 @@ def check_parameters(net: Any) -> None:
     _one_of(net, "optimizer", tuple(OPTIMIZERS))
     _one_of(net, "dtype", ("auto", "float32", "float64"))
     for name, least in _WHOLE.items():
-        _whole(name, getattr(net, name), least)
+        whole(name, getattr(net, name), least)
     for name in ("n_patches", "patch_size", "stride", "batch_size"):
         if getattr(net, name) is not None:
-            _whole(name, getattr(net, name), 1)
+            whole(name, getattr(net, name), 1)
     for name, auto in (("learning_rate", True), ("init_scale", True), ("activation_power", False)):
         value = getattr(net, name)
         if not (auto and isinstance(value, str) and value == "auto") and not (_number(value) and value > 0):
@@ -41,8 +41,8 @@ def check_parameters(net: Any) -> None:
             f"monitor must be a function of the estimator that gives numbers by name; got {net.monitor!r}."
         )
     shape = net.image_shape
-    whole = isinstance(shape, tuple | list) and all(isinstance(size, Integral) and int(size) > 0 for size in shape)
-    if shape is not None and not (whole and len(shape) == 3):
+    sides = isinstance(shape, tuple | list) and all(isinstance(size, Integral) and int(size) > 0 for size in shape)
+    if shape is not None and not (sides and len(shape) == 3):
         raise InputError(f"image_shape must be (channels, height, width); got {shape!r}.")
 
 
@@ -94,7 +94,8 @@ def _one_of(net: Any, name: str, allowed: tuple[str, ...]) -> None:
         raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.")
 
 
-def _whole(name: str, value: Any, least: int) -> None:
+def whole(name: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
 
