@@ -7,6 +7,7 @@ import numpy as np
 from kinfolk._typing import FloatArray, LabelArray
 from kinfolk.base.scores import OddsClassifier
 from kinfolk.nets.estimator import SharedFeatureNet
+from kinfolk.nets.losses import most_probable
 from kinfolk.tasks import TaskData
 from kinfolk.validation import check_classes, match_classes
 
@@ -198,8 +199,4 @@ class SharedFeatureClassifier(OddsClassifier, SharedFeatureNet):
         return "shared+specific" if together.all() else "per_task"
 
     def _quality(self, outputs: FloatArray, y: FloatArray) -> dict[str, float]:
-        return {"accuracy": float(np.mean(_best(outputs) == y))}
-
-
-def _best(outputs: FloatArray) -> Any:
-    return (outputs[:, 0] > 0).astype(np.int64) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+        return {"accuracy": float(np.mean(most_probable(outputs) == y))}

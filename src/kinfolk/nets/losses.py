@@ -1,9 +1,9 @@
-"""Losses of outputs ``(n, O)``: their value ``(n,)`` and their gradient ``(n, O)``, row by row."""
+"""Losses of outputs ``(n, O)``, their value ``(n,)`` and their gradient ``(n, O)``, row by row; and classes."""
 
 import numpy as np
 from scipy.special import expit
 
-from kinfolk._typing import FloatArray
+from kinfolk._typing import FloatArray, IntArray
 
 
 def logistic(outputs: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -30,6 +30,11 @@ def squared(outputs: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]
     """``(f - y)^2 / 2``."""
     difference = outputs[:, 0] - y.astype(outputs.dtype)
     return 0.5 * difference**2, difference[:, None]
+
+
+def most_probable(outputs: FloatArray) -> IntArray:
+    """Index of the class of each row: of one output by its sign, of one output a class the largest."""
+    return (outputs[:, 0] > 0).astype(np.int64) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
 
 
 LOSSES = {"logistic": logistic, "cross_entropy": cross_entropy, "squared": squared}
