@@ -89,6 +89,11 @@ class SharedFeatureClassifier(OddsClassifier, SharedFeatureNet):
         ``"auto"``: float64 in NumPy, float32 in PyTorch.
     random_state : int, Generator or None, default=0
         Draws the start, and deals held-out rows and batches.
+    warm_start : bool, default=False
+        A further `fit` goes on from the last weights, in the last units, with ``history_`` and the optimizer's memory
+        anew. Columns, classes, kind of heads and the shapes of the encoder have to be the same; tasks need not: new
+        ones begin with the common head (where there is none, as at the first start), and those without rows are
+        forgotten.
 
     Attributes
     ----------

@@ -1,6 +1,7 @@
 """What an estimator's encoder makes of rows in standardised units, in NumPy or in PyTorch."""
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from kinfolk.nets.heads import Heads, aligned_start
 from kinfolk.nets.patch_network import PatchNetwork, patch_features
 from kinfolk.nets.patches import cut
 from kinfolk.tasks import TaskData
+from kinfolk.validation import match_labels
 
 
 def in_torch(net: Any) -> bool:
@@ -86,6 +88,27 @@ def begin(net: Any, network: Any, generator: np.random.Generator) -> Any:
     return network.begin()
 
 
+def go_on(net: Any, last: Any, network: Any, start: Any) -> Any:
+    """Parameters where the last fit ended; tasks that it did not have take its common head, or that of the start."""
+    shapes = [{name: value.shape for name, value in state.items()} for state in (network.state(start), last.encoder_)]
+    same = {
+        "columns": net.feature_names_ == last.feature_names_,
+        "classes": np.array_equal(getattr(net, "classes_", ()), getattr(last, "classes_", ())),
+        "kind of heads": net.head_kind_ == last.head_kind_,
+        "encoder": shapes[0] == shapes[1] and last.heads_.shape[1:] == network.heads.start.shape,
+    }
+    if not all(same.values()):
+        other = ", ".join(name for name, kept in same.items() if not kept)
+        raise InputError(
+            f"warm_start=True goes on from the last weights, and these are of other {other}. Set warm_start=False, or "
+            "clone the estimator, to begin anew."
+        )
+    common = network.heads.start if last.population_head_ is None else last.population_head_
+    known = match_labels(net.tasks_, last.tasks_)
+    heads = np.stack([last.heads_[k] if k >= 0 else common for k in known])
+    return network.assemble(last.encoder_, network.heads.flat(heads, common))
+
+
 def encoded(net: Any, scaled: FloatArray) -> FloatArray:
     """Features of rows in standardised units."""
     rows = arranged(net, scaled)
@@ -100,3 +123,12 @@ def encoded(net: Any, scaled: FloatArray) -> FloatArray:
         module.load_state_dict({name: torch.as_tensor(value) for name, value in net.encoder_.items()})
         net._module = module.to(device=device, dtype=torch.from_numpy(rows[:0]).dtype)
     return encode(net._module, rows, device)
+
+
+def seeded(net: Any, generator: np.random.Generator) -> AbstractContextManager[None]:
+    """Dropout and the like in PyTorch are drawn from ``random_state``, too."""
+    if not in_torch(net):
+        return nullcontext()
+    from kinfolk.nets.torch_network import seeded as seeded_there
+
+    return seeded_there(int(generator.integers(2**31)))

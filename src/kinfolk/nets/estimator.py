@@ -1,8 +1,8 @@
 """What the classifier and the regressor of shared features have in common: fitting, features, heads and new tasks."""
 
+import copy
 import warnings
 from abc import abstractmethod
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Self
 
@@ -16,10 +16,11 @@ from kinfolk._typing import FloatArray
 from kinfolk.base import TaskReader
 from kinfolk.base.estimator import lay_out
 from kinfolk.exceptions import InputError
-from kinfolk.nets.encoders import begin, encoded, in_torch, make_network
+from kinfolk.nets.encoders import begin, encoded, go_on, in_torch, make_network, seeded
 from kinfolk.nets.head_fit import fit_head
 from kinfolk.nets.heads import Heads, aligned_start
 from kinfolk.nets.parameters import check_parameters, geometry
+from kinfolk.nets.patches import side_by_side
 from kinfolk.nets.stored import StoredNet
 from kinfolk.nets.train import Schedule, descend
 from kinfolk.nets.weighting import make_rule
@@ -73,6 +74,7 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         device: str = "auto",
         dtype: str = "auto",
         random_state: Any = 0,
+        warm_start: bool = False,
     ) -> None:
         self.encoder = encoder
         self.n_patches = n_patches
@@ -103,6 +105,7 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
+        self.warm_start = warm_start
 
     @classmethod
     def practical(cls, **overrides: Any) -> Self:
@@ -184,10 +187,19 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         self._check_parameters()
         check_parameters(self)
+        last = copy.copy(self)
+        try:
+            self._fit(X, y, sample_weight, last if self.warm_start and hasattr(self, "encoder_") else None)
+        except BaseException:
+            self.__dict__ = last.__dict__  # or a warm start would take these tasks for those of the last heads
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, last: Self | None) -> None:
         blocks = self.n_patches
         if isinstance(X, np.ndarray) and X.ndim == 3 and blocks is None:
             blocks = X.shape[1]
-        X = _side_by_side(X)
+        X = side_by_side(X)
         table = check_table(X, task=self.task)
         validate_data(self, X=X, skip_check_array=True)
         weights = check_weights(sample_weight, n_rows=len(table.features))
@@ -198,13 +210,12 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.feature_names_ = list(table.feature_names)
         self._n_patches = geometry(self, table.features.shape[1], blocks)
         features = table.features[rows]
-        self._scaling = self._units(features, target, weights)
+        self._scaling = self._units(features, target, weights) if last is None else last._scaling
         copies = None if isinstance(rows, slice) or len(np.unique(rows)) == len(rows) else rows
         data = TaskData.build(
             features, target, codes, len(self.tasks_), weights=weights, scaling=self._scaling, samples=copies
         )
-        self._learn(data)
-        return self
+        self._learn(data, last)
 
     def transform(self, X: Any) -> FloatArray:
         """Shared features of each row, whatever its task.
@@ -266,8 +277,8 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         new.heads_ = np.concatenate((self.heads_, added))[order]
         return new
 
-    def _learn(self, data: TaskData) -> None:
-        """Descend, and publish what was found."""
+    def _learn(self, data: TaskData, last: Self | None) -> None:
+        """Descend, from where the last fit ended if there is one, and publish what was found."""
         generator = np.random.default_rng(self.random_state)
         n_outputs = self._loss()[1]
         self.head_kind_ = self._auto_head(data) if self.head == "auto" else self.head
@@ -278,6 +289,8 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         if not self.train_head and network.heads.start.shape[1] <= max(n_outputs, 2):
             raise InputError(f"train_head=False needs at least {max(n_outputs, 2)} filters, one of each class.")
         theta = begin(self, network, generator)
+        if last is not None:
+            theta = go_on(self, last, network, theta)
         if not self.early_stopping:
             self._descend(network, theta, generator)
             return
@@ -309,7 +322,7 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         )
         rule = make_rule(self.weighting, network.n_tasks, generator)
         # an overflow is what the guard looks for
-        with np.errstate(over="ignore", invalid="ignore"), _seeded(self, generator):
+        with np.errstate(over="ignore", invalid="ignore"), seeded(self, generator):
             ended = descend(
                 network, theta, schedule, rule=rule, generator=generator, held_out=held_out, observe=observe
             )
@@ -377,18 +390,4 @@ class SharedFeatureNet(StoredNet, ClassNamePrefixFeaturesOutMixin, TransformerMi
         return outputs
 
     def _read(self, X: Any) -> Table:
-        return super()._read(_side_by_side(X))
-
-
-def _seeded(net: SharedFeatureNet, generator: np.random.Generator) -> Any:
-    """Dropout and the like in PyTorch are drawn from ``random_state``, too."""
-    if not in_torch(net):
-        return nullcontext()
-    from kinfolk.nets.torch_network import seeded
-
-    return seeded(int(generator.integers(2**31)))
-
-
-def _side_by_side(X: Any) -> Any:
-    """Patches ``(n, H, d)`` as rows ``(n, H d)``; anything else as it is."""
-    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim == 3 and len(X) else X
+        return super()._read(side_by_side(X))

@@ -78,6 +78,12 @@ class Heads:
         each = own.reshape(self.n_tasks, *self.start.shape)
         return each if self.kind == "per_task" else common.reshape(1, *self.start.shape) + _SHARE * each
 
+    def flat(self, each: FloatArray, common: FloatArray) -> FloatArray:
+        """Parameters whose heads are ``each`` ``(T, O, R + 1)`` and, where tasks have a common part, ``common``."""
+        shift = common if self.kind == "shared+specific" else np.zeros_like(common)
+        share = _SHARE if self.kind == "shared+specific" else 1.0
+        return np.append(common.ravel()[: self.n_common], ((each - shift) / share).ravel()[: self.n_own])
+
     def backward(self, gradient: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Gradients of the common part (a row a task) and of the own parts (flat), from those of the heads."""
         flat = gradient.reshape(len(gradient), -1)

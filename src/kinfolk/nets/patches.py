@@ -47,6 +47,11 @@ def patches_to_frame(X: Any, tasks: Any) -> pd.DataFrame:
     return pd.concat((frame, pd.DataFrame({"task": labels})), axis=1)
 
 
+def side_by_side(X: Any) -> Any:
+    """Patches ``(n, H, d)`` as rows ``(n, H d)``; anything else as it is."""
+    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim == 3 and len(X) else X
+
+
 def cut(
     rows: FloatArray,
     n_patches: int,

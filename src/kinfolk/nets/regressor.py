@@ -28,7 +28,7 @@ class SharedFeatureRegressor(RegressorMixin, SharedFeatureNet):  # type: ignore[
     ----------
     encoder, n_patches, image_shape, patch_size, stride, n_filters, fit_intercept, activation_power, head, train_head,
     weighting, optimizer, learning_rate, weight_decay, batch_size, max_iter, init_scale, tol, early_stopping,
-    validation_fraction, n_iter_no_change, log_every, monitor, standardize, device, dtype, random_state
+    validation_fraction, n_iter_no_change, log_every, monitor, standardize, device, dtype, random_state, warm_start
         See `SharedFeatureClassifier`; ``head="auto"`` is ``"shared+specific"``.
     task, unseen
         See `TaskRegressor`. With ``task=None`` each column of a 2-D ``y`` is a task (wide data; NaN marks a missing
