@@ -1,13 +1,15 @@
 """A step of the patch network beside its two matrix products and PyTorch, weightings, and corruptions never seen.
 
-``python benchmarks/nets.py`` prints the first two parts; ``step``, ``weightings`` or ``few-shot`` one of them. 1,000
-rows of two patches of 1,000 numbers under 20 filters (m = 10 a class), 20 tasks, float32, one thread; the least of many
-turns in alternation.
+``python benchmarks/nets.py`` prints the first two parts; ``step``, ``weightings``, ``few-shot`` or ``trunks`` one.
+1,000 rows of two patches of 1,000 numbers under 20 filters (m = 10 a class), 20 tasks, float32, one thread; the least
+of many turns in alternation.
 
 ``few-shot [--data digits-C | MNIST5k-C] [--seeds 5]``: every corruption is left out in turn, and then learned from 1,
-2, 5 or 10 images of each class: by a head over the trunk of the others, by going on from there, by a head over the
-trunk of one other task or over one that was never fitted, by a net of its own, and by logistic regression on pixels.
-Accuracy on 600 test images, mean over corruptions; standard errors are those of the mean over seeds.
+5 or 10 images of each class in seven ways. Accuracy on 600 test images, mean over corruptions; standard errors are
+those of the mean over seeds.
+
+``trunks``, with the same options: what nets fitted to all corruptions, to one, or never, have learned of each: accuracy
+of linear probes on the test images, and linear CKA between the features of two nets.
 """
 
 import os
@@ -22,7 +24,7 @@ from importlib.util import find_spec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from kinfolk.nets import SharedFeatureClassifier, load_digits_c, load_mnist5k_c
+from kinfolk.nets import SharedFeatureClassifier, linear_cka, linear_probe, load_digits_c, load_mnist5k_c
 from kinfolk.nets.heads import Heads, aligned_start
 from kinfolk.nets.patch_network import PatchNetwork
 from kinfolk.nets.weighting import WEIGHTINGS, make_rule, matched
@@ -119,8 +121,16 @@ def weightings():
         print(f"{name:14}{least:10.2f}{least / found[0][0]:16.2f}")
 
 
-SHOTS = (1, 2, 5, 10)
-WAYS = ("trunk of the others", "the same, finetuned", "trunk of one other", "random trunk", "a net alone", "pixels")
+SHOTS = (1, 5, 10)
+WAYS = {
+    "adapted": "a head over the trunk of the others, drawn to theirs",
+    "finetuned": "from there on everything",
+    "others": "a head over the trunk of the others, drawn to zero",
+    "one other": "the same over the trunk of one other task",
+    "random": "over a trunk that was never fitted",
+    "pixels": "over pixels",
+    "alone": "a net of its own",
+}
 LOADERS = {"digits-C": (load_digits_c, 190, 50, 120, 240), "MNIST5k-C": (load_mnist5k_c, 200, 100, 200, 400)}
 
 
@@ -129,40 +139,53 @@ def few_of_each_class(y, shots, generator):
     return np.concatenate([order[y[order] == label][:shots] for label in np.unique(y)])
 
 
+def net_on(tasks, rows, seed, **parameters):
+    shared = {"task": "task", "image_shape": tasks.image_shape, "early_stopping": False, "log_every": 1000}
+    model = SharedFeatureClassifier.practical(**shared, random_state=seed, device="cpu", **parameters)
+    return model.fit(tasks.X.iloc[rows], tasks.y[rows])
+
+
+def never_fitted(tasks, rows, seed):
+    return net_on(tasks, rows, seed, max_iter=1, learning_rate=1e-12, head="per_task")
+
+
+def mean_and_error(values):
+    return f"{np.mean(values):.3f} ({np.std(values, ddof=1) / len(values) ** 0.5:.3f})"
+
+
 def left_out(data, seed):
-    """Accuracy by corruption, way and number of labels; under (way, 0) that of the common head without any label."""
+    """Accuracy by corruption, way and number of labels; under ("adapted", 0) that of the common head without labels."""
     loader, dealt, kept, alone_steps, together_steps = LOADERS[data]
     tasks = loader(n_samples=dealt, random_state=seed)
     generator = np.random.default_rng(seed)
     label, tested = tasks.X["task"].to_numpy(), tasks.X_test["task"].to_numpy()
     names = list(dict.fromkeys(label))
     own = {name: np.flatnonzero(label == name) for name in names}
-    shared = {"task": "task", "image_shape": tasks.image_shape, "early_stopping": False, "log_every": 1000}
     found = {}
-
-    def net(rows, **parameters):
-        model = SharedFeatureClassifier.practical(**shared, random_state=seed, device="cpu", **parameters)
-        return model.fit(tasks.X.iloc[rows], tasks.y[rows])
-
     for place, name in enumerate(names):
         others = np.concatenate([own[other][:kept] for other in names if other != name])
         neighbour = own[names[place - 1]][:kept]
         X_test, y_test = tasks.X_test[tested == name], tasks.y_test[tested == name]
+        others_net = net_on(tasks, others, seed, max_iter=together_steps, unseen="population")
+        found[name, "adapted", 0] = others_net.score(X_test, y_test)
         trunks = {
-            "trunk of the others": net(others, max_iter=together_steps, unseen="population"),
-            "trunk of one other": net(neighbour, max_iter=alone_steps, batch_size=32),
-            "random trunk": net(neighbour, max_iter=1, learning_rate=1e-12, head="per_task"),
+            "others": others_net,
+            "one other": net_on(tasks, neighbour, seed, max_iter=alone_steps, batch_size=32),
+            "random": never_fitted(tasks, neighbour, seed),
         }
-        found[name, WAYS[0], 0] = trunks[WAYS[0]].score(X_test, y_test)
+        features = {way: (trunk.transform(X_test) / trunk.feature_scale_, trunk) for way, trunk in trunks.items()}
         for shots in SHOTS:
             rows = own[name][few_of_each_class(tasks.y[own[name]], shots, generator)]
             X, y = tasks.X.iloc[rows], tasks.y[rows]
-            for way, trunk in trunks.items():
-                found[name, way, shots] = trunk.adapt(X, y).score(X_test, y_test)
-            found[name, WAYS[1], shots] = trunks[WAYS[0]].adapt(X, y, mode="finetune").score(X_test, y_test)
-            found[name, WAYS[4], shots] = net(rows, max_iter=alone_steps, batch_size=32).score(X_test, y_test)
+            found[name, "adapted", shots] = others_net.adapt(X, y).score(X_test, y_test)
+            found[name, "finetuned", shots] = others_net.adapt(X, y, mode="finetune").score(X_test, y_test)
+            for way, (tested_features, trunk) in features.items():
+                head = LogisticRegression(max_iter=1000).fit(trunk.transform(X) / trunk.feature_scale_, y)
+                found[name, way, shots] = head.score(tested_features, y_test)
             pixels = LogisticRegression(max_iter=1000).fit(X.drop(columns="task"), y)
-            found[name, WAYS[5], shots] = pixels.score(X_test.drop(columns="task"), y_test)
+            found[name, "pixels", shots] = pixels.score(X_test.drop(columns="task"), y_test)
+            alone = net_on(tasks, rows, seed, max_iter=alone_steps, batch_size=32)
+            found[name, "alone", shots] = alone.score(X_test, y_test)
     return found
 
 
@@ -171,26 +194,65 @@ def few_shot(data, n_seeds):
     names = list(dict.fromkeys(name for name, _, _ in seeds[0]))
 
     def cell(chosen, way, shots):
-        means = [np.mean([seed[name, way, shots] for name in chosen]) for seed in seeds]
-        return f"{np.mean(means):.3f} ({np.std(means, ddof=1) / n_seeds**0.5:.3f})"
+        return mean_and_error([np.mean([seed[name, way, shots] for name in chosen]) for seed in seeds])
 
-    print(f"{data}, {n_seeds} seeds; without any label {cell(names, WAYS[0], 0)}")
-    print(f"{'images of each class':24}" + "".join(f"{shots:>16}" for shots in SHOTS))
-    for way in WAYS:
-        print(f"{way:24}" + "".join(f"{cell(names, way, shots):>16}" for shots in SHOTS))
-    print(f"\n{'5 images of each class':24}" + "".join(f"{way:>22}" for way in WAYS))
+    print(f"{data}, {n_seeds} seeds; by the common head of the others, without any label {cell(names, 'adapted', 0)}")
+    print(f"{'images of each class':66}" + "".join(f"{shots:>16}" for shots in SHOTS))
+    for way, words in WAYS.items():
+        print(f"{way:12}{words:54}" + "".join(f"{cell(names, way, shots):>16}" for shots in SHOTS))
+    print(f"\n{'5 of each class':16}" + "".join(f"{way:>16}" for way in WAYS))
     for name in names:
-        print(f"{name:24}" + "".join(f"{cell([name], way, 5):>22}" for way in WAYS))
+        print(f"{name:16}" + "".join(f"{cell([name], way, 5):>16}" for way in WAYS))
+
+
+def what_trunks_hold(data, seed):
+    """Means over tasks: accuracy of probes by trunk, and CKA by pair of trunks from different starts."""
+    loader, _, kept, alone_steps, together_steps = LOADERS[data]
+    tasks = loader(n_samples=kept, random_state=seed)
+    label, tested = tasks.X["task"].to_numpy(), tasks.X_test["task"].to_numpy()
+    own = {name: np.flatnonzero(label == name) for name in dict.fromkeys(label)}
+    starts, found = [], {}
+    for start in (seed, seed + 1000):
+        everything = np.arange(len(label))
+        together = net_on(tasks, everything, start, max_iter=together_steps)
+        alone = [net_on(tasks, rows, start, max_iter=alone_steps, batch_size=32) for rows in own.values()]
+        starts.append((together, alone, never_fitted(tasks, everything, start)))
+    for place, name in enumerate(own):
+        X, y = tasks.X_test[tested == name], tasks.y_test[tested == name]
+        first, second = (
+            {
+                "all tasks": together.transform(X),
+                "its task": alone[place].transform(X),
+                "another task": alone[place - 1].transform(X),
+                "no task": never.transform(X),
+            }
+            for together, alone, never in starts
+        )
+        for trunk, features in (first | {"pixels": X.drop(columns="task")}).items():
+            found.setdefault(("probe", trunk), []).append(linear_probe(features, y)["accuracy"].item())
+        pairs = [(trunk, trunk) for trunk in first]
+        for one, other in (*pairs, ("its task", "another task"), ("all tasks", "its task"), ("all tasks", "no task")):
+            cka = linear_cka(first[one], second[other], debiased=True)
+            found.setdefault(("CKA", f"{one}, {other}"), []).append(cka)
+    return {key: np.mean(values) for key, values in found.items()}
+
+
+def trunks(data, n_seeds):
+    seeds = [what_trunks_hold(data, seed) for seed in range(n_seeds)]
+    print(f"{data}, {n_seeds} seeds")
+    for kind, name in seeds[0]:
+        print(f"{kind:8}{name:28}{mean_and_error([seed[kind, name] for seed in seeds]):>16}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["step", "weightings", "few-shot"])
+    parser.add_argument("part", nargs="?", choices=["step", "weightings", "few-shot", "trunks"])
     parser.add_argument("--data", choices=list(LOADERS), default="digits-C")
     parser.add_argument("--seeds", type=int, default=5)
     chosen = parser.parse_args()
-    if chosen.part == "few-shot":
-        few_shot(chosen.data, chosen.seeds)
+    for name, run in (("few-shot", few_shot), ("trunks", trunks)):
+        if chosen.part == name:
+            run(chosen.data, chosen.seeds)
     for name, run in (("step", step), ("weightings", weightings)):
         if chosen.part in (None, name):
             run()
