@@ -13,7 +13,7 @@ from kinfolk.exceptions import InputError
 from kinfolk.nets.images import CorruptedTasks, Seed, deal_images
 
 _SEVERITIES = 5
-_IMAGE = (32, 32, 3)
+_SIDE, _CHANNELS = 32, 3
 
 
 def load_cifar10_c(
@@ -105,15 +105,16 @@ def load_cifar10_c(
         return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)
 
     generator = np.random.default_rng(random_state)
-    return deal_images(corrupted, np.array(labels[:n]), names, n_samples, n_test, generator)
+    shape = (_CHANNELS, _SIDE, _SIDE)
+    return deal_images(corrupted, shape, np.array(labels[:n]), names, n_samples, n_test, generator)
 
 
 def _images(path: Path, n: int) -> Any:
-    array = _open(path)
-    if array.shape != (n, *_IMAGE) or array.dtype != np.uint8:
+    array, shape = _open(path), (n, _SIDE, _SIDE, _CHANNELS)
+    if array.shape != shape or array.dtype != np.uint8:
         raise InputError(
-            f"{path} must hold an array of shape {(n, *_IMAGE)} and type uint8, an image for each of the {n} labels; "
-            f"it holds one of shape {array.shape} and type {array.dtype}."
+            f"{path} must hold an array of shape {shape} and type uint8, an image for each of the {n} labels; it holds "
+            f"one of shape {array.shape} and type {array.dtype}."
         )
     return array
 

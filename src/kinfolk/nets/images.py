@@ -197,11 +197,13 @@ def make_corrupted_tasks(
     def corrupted(name: str, rows: IntArray) -> FloatArray:
         return corrupt_images(grey[rows], name, generator, severity=severity)[:, None].astype(np.float32)
 
-    return deal_images(corrupted, np.asarray(labels), corruptions, n_samples, n_test, generator)
+    shape = (1, *grey.shape[1:])
+    return deal_images(corrupted, shape, np.asarray(labels), corruptions, n_samples, n_test, generator)
 
 
 def deal_images(
     corrupted: Callable[[str, IntArray], FloatArray],
+    image_shape: tuple[int, int, int],
     labels: LabelArray,
     corruptions: Sequence[str],
     n_samples: int,
@@ -214,6 +216,7 @@ def deal_images(
     ----------
     corrupted : callable
         From the name of a corruption and rows to images ``(n, channels, height, width)`` of float32, from 0 to 1.
+    image_shape : (channels, height, width)
     labels : (N,) array
     corruptions, n_samples, n_test
         See `make_corrupted_tasks`.
@@ -231,18 +234,15 @@ def deal_images(
     test, own = order[:n_test], order[n_test:].reshape(len(corruptions), n_samples)
     frames: list[pd.DataFrame] = []
     tests: list[pd.DataFrame] = []
-    shape = (0, 0, 0)
     for name, rows in zip(corruptions, own, strict=True):
         for at, parts in ((rows, frames), (test, tests)):
-            images = corrupted(name, at)
-            shape = images.shape[1:]
-            parts.append(patches_to_frame(images, [name] * len(at)))
+            parts.append(patches_to_frame(corrupted(name, at), [name] * len(at)))
     return CorruptedTasks(
         pd.concat(frames, ignore_index=True),
         labels[own.ravel()],
         pd.concat(tests, ignore_index=True),
         np.tile(labels[test], len(corruptions)),
-        shape,
+        image_shape,
     )
 
 
