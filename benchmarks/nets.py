@@ -200,9 +200,10 @@ def few_shot(data, n_seeds):
     print(f"{'images of each class':66}" + "".join(f"{shots:>16}" for shots in SHOTS))
     for way, words in WAYS.items():
         print(f"{way:12}{words:54}" + "".join(f"{cell(names, way, shots):>16}" for shots in SHOTS))
-    print(f"\n{'5 of each class':16}" + "".join(f"{way:>16}" for way in WAYS))
-    for name in names:
-        print(f"{name:16}" + "".join(f"{cell([name], way, 5):>16}" for way in WAYS))
+    columns = [("adapted", 0), *((way, 5) for way in WAYS)]
+    print(f"\n{'5 of each class':16}{'no label':>16}" + "".join(f"{way:>16}" for way in WAYS))
+    for line, of in [(name, [name]) for name in names] + [("but invert", [name for name in names if name != "invert"])]:
+        print(f"{line:16}" + "".join(f"{cell(of, *column):>16}" for column in columns))
 
 
 def what_trunks_hold(data, seed):
