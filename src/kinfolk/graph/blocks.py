@@ -109,8 +109,8 @@ class Shifted:
     def heard(self) -> FloatArray:
         """``sum_t (S_t + diagonal_t I)^-1 S_t``, ``(d, d)``."""
         if self.blocks.explicit:
-            total: FloatArray = (self.inverse @ self.blocks.moments.primal()).sum(axis=0)
-            return total
+            S: FloatArray = self.blocks.moments.primal().reshape(-1, self.blocks.d)
+            return self.inverse.reshape(-1, self.blocks.d).T @ S
         factor = self.blocks.factor
         V, share = factor.directions, factor.values / (factor.values + self.diagonal[:, None])
         flat: FloatArray = V.reshape(-1, self.blocks.d)
