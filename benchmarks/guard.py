@@ -29,7 +29,6 @@ from sklearn.model_selection import cross_val_predict
 from kinfolk import GuardedClassifier, GuardedRegressor, TaskKFold
 from kinfolk.io.atomic import atomic_write
 from kinfolk.metrics import pointwise_loss, transfer_gain
-from kinfolk.selection.mixture import CANDIDATES
 from kinfolk.validation import holds_classes
 
 MIXTURES = ("half", "clustered", "outliers", "unrelated", "alike")
@@ -46,7 +45,6 @@ SETS = (
 TESTED = 30  # rows of a task in the mixtures
 MOST = 15000  # rows of a real table
 SHARES = (0.15, 0.6)
-QUICKER = {"watch_exercise": CANDIDATES["classifier"][:-1]}  # seven classes: a task graph takes a minute a fit
 
 
 def mixture(kind, seed, n_tasks=40, p=10):
@@ -86,16 +84,16 @@ def part(name, share, seed):
     rank = pd.Series(order).groupby(X["task"]).rank().to_numpy() - 1.0
     size = X.groupby("task")["task"].transform("size").to_numpy()
     train = rank < np.maximum(np.round(share * size), 1.0)
-    return (X[train], y[train]), (X[~train], y[~train]), QUICKER.get(name, "default")
+    return (X[train], y[train]), (X[~train], y[~train])
 
 
-def judged(training, testing, candidates="default"):
+def judged(training, testing):
     """Mean loss and share of harmed tasks of every candidate and of the guard."""
     (X, y), (new, truth) = training, testing
     classes = np.unique(y)
     told_apart = holds_classes(y)
     guarded = GuardedClassifier if told_apart else GuardedRegressor
-    model = guarded(candidates, task="task").fit(X, y)
+    model = guarded(task="task").fit(X, y)
     codes = pd.Categorical(new["task"], categories=model.tasks_).codes.astype(np.int64)
     losses = {}
     for name, one in {**model.estimators_, "guard": model}.items():

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from fields import geometric_graph
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 
 from kinfolk.graph import coupled
-from kinfolk.graph.coupled import Blocks, Coupling, covariances, draws, expect, solve
+from kinfolk.graph.blocks import Blocks
+from kinfolk.graph.coupled import Coupling, covariances, draws, expect, solve
 from kinfolk.graph.em import Study, first_weights, learn
 from kinfolk.graph.mean_regularised import mean_regularised
 from kinfolk.tasks import TaskData
@@ -62,6 +64,27 @@ def test_every_way_gives_the_joint_posterior(n_rows, shared, monkeypatch):
         - np.einsum("tisi->", inverse.reshape(15, 6, 15, 6)) / 15
     )
     assert found.total() == pytest.approx(total / 6, rel=1e-8 if shared else 0.03)
+
+
+@pytest.mark.parametrize(("n_rows", "d"), [(9, 6), (4, 6), (2, 6), (5, 1)])
+def test_without_edges_the_joint_posterior_has_a_closed_form(n_rows, d):
+    """Means and covariances; more and fewer rows than features, a population that is free and one that is pinned."""
+    moments = rows_of(7, n_rows, d).moments()
+    for pull, level in ((0.5, 0.2), (3.0, 1e-9), (0.4, 0.4)):
+        coupling = Coupling(csr_array((7, 7)), csr_array((7, 0)), pull, level)
+        A = np.kron(coupling.dense(), np.eye(d))
+        for t, gram in enumerate(moments.primal()):
+            A[d * t : d * t + d, d * t : d * t + d] += gram
+        inverse = np.linalg.inv(A).reshape(7, d, 7, d)
+        blocks = Blocks(moments)
+        means, n_steps = solve(blocks, coupling, moments.b[:, :, None])
+        assert n_steps == 0
+        assert_allclose(means[:, :, 0], np.einsum("tisj,sj->ti", inverse, moments.b), rtol=1e-6, atol=1e-9)
+        spread = covariances(blocks, coupling, n_draws=1, seed=0)
+        assert_allclose(spread, np.einsum("titj->tij", inverse), rtol=1e-6, atol=1e-9)
+        found = expect(blocks, coupling, 1.0, n_probes=1, seed=0)
+        if found.covariance is not None:
+            assert_allclose(found.covariance, np.einsum("tisi->ts", inverse), rtol=1e-6, atol=1e-9)
 
 
 def test_steps_do_not_grow_with_the_number_of_tasks():

@@ -15,15 +15,19 @@ from kinfolk._typing import FloatArray, IntArray
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.tasks import TaskData, sum_by_task
 
-_STEPS = 50
+_STEPS, _HALVINGS = 100, 40
 _SETTLED = 1e-9  # change of a linear predictor
+_ROUNDING = 1e-10  # of the log posterior
+_FLAT = 20.0  # log-odds beyond which curvature is that here: working responses keep half of their digits
 
 
 def laplace_posterior(prior: GaussianPrior, data: TaskData, eta: FloatArray | None = None) -> Posterior:
-    """Condition the tasks of ``data`` (targets 0 and 1) on their rows.
+    r"""Condition the tasks of ``data`` (targets 0 and 1) on their rows.
 
-    Each Newton step is the Gaussian posterior given working responses ``eta + (y - p) / h`` of variance ``1 / h``, with
-    ``h = p (1 - p)``; a task's step is halved while it moves its linear predictors further than the last one did.
+    Newton's method: a step is the Gaussian posterior given working responses ``eta + (y - p) / h`` of variance
+    ``1 / h``, with ``h = p (1 - p)``, and is halved task by task until it raises the log posterior. With
+    :math:`u = m + S X^\top r` that is :math:`\log p(y \mid \eta) - \tfrac12 (\eta - X m)^\top r`, linear predictors and
+    r moving together (Rasmussen and Williams 2006, algorithm 3.1), whether or not S has an inverse.
 
     Parameters
     ----------
@@ -33,28 +37,43 @@ def laplace_posterior(prior: GaussianPrior, data: TaskData, eta: FloatArray | No
     eta : (n,) array, optional
         Linear predictors to start from; default those of the population.
     """
-    eta = prior.predict(data.X) if eta is None else eta
-    codes = data.codes
-    last = np.full(data.n_tasks, np.inf)
+    center, codes = prior.predict(data.X), data.codes
+    at, r = (center if eta is None else eta), np.zeros(len(center))
+    value = _log_posterior(data, at, center, r) if eta is None else np.full(data.n_tasks, -np.inf)
     for _ in range(_STEPS):
-        step = _working_posterior(prior, data, eta)
-        move = step.mean[codes, 0] + np.einsum("nd,nd->n", data.X, step.mean[codes, 1:]) - eta
-        size = np.sqrt(sum_by_task(move**2, codes, data.n_tasks))
-        share = np.where(size > 0.9 * last, 0.5, 1.0)
-        eta = eta + share[codes] * move
-        last = size
-        if float(size.max(initial=0.0)) < _SETTLED:
+        there, gradient, curvature = _newton(prior, data, at)
+        step = linear_predictor(there.mean[:, 1:], there.mean[:, 0], data.X, codes) - at
+        turn = gradient - curvature * step - r
+        share = np.ones(data.n_tasks)
+        for _ in range(_HALVINGS):
+            each = share[codes]
+            reached = _log_posterior(data, at + each * step, center, r + each * turn)
+            worse = reached < value - _ROUNDING * (1.0 + np.abs(value))
+            if not worse.any():
+                break
+            share[worse] *= 0.5
+        at, r, value = at + each * step, r + each * turn, reached
+        if float(np.abs(each * step).max(initial=0.0)) < _SETTLED:
             break
-    final = _working_posterior(prior, data, eta)
+    final, _, _ = _newton(prior, data, at)
     return Posterior(final.mean, final.noise_variance, prior, given_covariance=final.covariance)
 
 
-def _working_posterior(prior: GaussianPrior, data: TaskData, eta: FloatArray) -> Posterior:
-    p = expit(np.clip(eta, -30.0, 30.0))
-    curvature = p * (1.0 - p)
+def _newton(prior: GaussianPrior, data: TaskData, eta: FloatArray) -> tuple[Posterior, FloatArray, FloatArray]:
+    """The Gaussian posterior at some linear predictors; gradient and curvature of the log likelihood of each row."""
+    clipped = expit(np.clip(eta, -_FLAT, _FLAT))
+    curvature, gradient = clipped * (1.0 - clipped), data.y - expit(eta)
     weights = curvature if data.weights is None else curvature * data.weights
-    working = replace(data, y=eta + (data.y - p) / curvature, weights=weights)
-    return prior.condition(working.moments(), 1.0)
+    working = replace(data, y=eta + gradient / curvature, weights=weights)
+    return prior.condition(working.moments(), 1.0), gradient * (weights / curvature), weights
+
+
+def _log_posterior(data: TaskData, eta: FloatArray, center: FloatArray, r: FloatArray) -> FloatArray:
+    """Of each task, ``(T,)``, up to a constant."""
+    told = -np.logaddexp(0.0, (1.0 - 2.0 * data.y) * eta)
+    if data.weights is not None:
+        told = data.weights * told
+    return sum_by_task(told - 0.5 * (eta - center) * r, data.codes, data.n_tasks)
 
 
 def averaged(eta: FloatArray, variance: FloatArray) -> FloatArray:

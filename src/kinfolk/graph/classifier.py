@@ -89,8 +89,8 @@ class TaskGraphClassifier(GraphAttributes, TaskClassifier):
     Notes
     -----
     Graph model of arXiv 2510.10570 and arXiv 2608.26989; EM, shrinkage, pull and the logistic form are kinfolk's.
-    Posterior covariances are those of the joint posterior given the weights, exact where ``T d <= 1600``, else from 64
-    draws (`kinfolk.graph.coupled.covariances`). `adapt` finds the neighbours of new tasks
+    Posterior covariances are those of the joint posterior given the weights, exact without edges or where
+    ``T d <= 1600``, else from 64 draws (`kinfolk.graph.coupled.covariances`). `adapt` finds the neighbours of new tasks
     (`kinfolk.graph.newcomers`) and leaves known tasks as they are.
 
     Examples

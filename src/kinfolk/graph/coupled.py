@@ -4,9 +4,10 @@ In units of the noise the posterior precision of all coefficients is
 
 .. math:: A = \operatorname{blkdiag}(S_t) + Q \otimes I_d, \qquad Q = K + c (I - J) + g J, \quad K 1 = 0 ,
 
-and the means solve :math:`A W = b`. Three ways: dense, for few numbers; by two eigendecompositions, where all tasks
-have the same rows (wide data); else conjugate gradients, preconditioned by the diagonal blocks and by an exact solve
-for shifts that all tasks share. Their number of steps does not grow with the number of tasks.
+and the means solve :math:`A W = b`. Four ways: in closed form, where K = 0 (`kinfolk.graph.unjoined`); dense, for few
+numbers; by two eigendecompositions, where all tasks have the same rows (wide data); else conjugate gradients,
+preconditioned by the diagonal blocks and by an exact solve for shifts that all tasks share. Their number of steps does
+not grow with the number of tasks.
 """
 
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from kinfolk._typing import FloatArray, IntArray
+from kinfolk.graph.blocks import Blocks
 from kinfolk.graph.conjugate import conjugate_gradients
-from kinfolk.tasks import Factor, Moments
+from kinfolk.graph.unjoined import Unjoined
 
 DENSE = 200  # numbers T d up to which A is inverted
 _STEPS = 1000
+_TASKS = 2000  # tasks up to which arrays of T x T are made
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ class Coupling:
         return product.reshape(x.shape)
 
     @cached_property
+    def joined(self) -> bool:
+        """Whether there is an edge."""
+        return bool((self.matrix if isinstance(self.matrix, np.ndarray) else self.matrix.data).any())
+
+    @cached_property
     def diagonal(self) -> FloatArray:
         """Of Q, ``(T,)``."""
         own: FloatArray = self.matrix.diagonal() + self.pull + (self.level - self.pull) / self.matrix.shape[0]
@@ -74,66 +82,17 @@ class Coupling:
         return np.asarray(flat).reshape(n_tasks, *shape)
 
 
-class Blocks:
-    """What the rows of every task say of its own coefficients."""
-
-    def __init__(self, moments: Moments, factor: Factor) -> None:
-        self.moments, self.factor, self.b = moments, factor, moments.b
-        self.n_tasks, self.d = moments.b.shape
-        self.explicit = factor.values.shape[1] > self.d // 2 and self.n_tasks * self.d**2 <= 2**27
-
-    @cached_property
-    def shared(self) -> bool:
-        """Whether all tasks have the same rows."""
-        gram = self.moments.gram if self.moments.gram is not None else self.moments.rows
-        assert gram is not None
-        size = float(np.abs(gram[0]).max())
-        return self.n_tasks > 1 and size > 0.0 and float(np.abs(gram - gram[0]).max()) <= 1e-12 * size
-
-    @cached_property
-    def common(self) -> FloatArray:
-        """``sum_t S_t``."""
-        return self.moments.total()
-
-    def times(self, x: FloatArray) -> FloatArray:
-        """``S_t x_t`` for ``x`` of shape (T, d, B)."""
-        if self.moments.gram is not None:
-            product: FloatArray = self.moments.gram @ x
-            return product
-        return self.moments.times(x)
-
-    def inverses(self, diagonal: FloatArray) -> FloatArray:
-        """``(S_t + diagonal_t I)^-1``, ``(T, d, d)``."""
-        V, v, p = self.factor.directions, self.factor.values, diagonal[:, None]
-        inverse: FloatArray = -(V.transpose(0, 2, 1) * (v / (p * (v + p)))[:, None, :]) @ V
-        inverse[:, np.arange(self.d), np.arange(self.d)] += 1.0 / p
-        return inverse
-
-    def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
-        """Vectors ``(T, d, n)`` of covariance S_t, by its symmetric root: they move little where S_t does."""
-        V, v = self.factor.directions, self.factor.values
-        z = generator.normal(size=(self.n_tasks, self.d, n))
-        drawn: FloatArray = V.transpose(0, 2, 1) @ (np.sqrt(v)[:, :, None] * (V @ z))
-        return drawn
-
-
 def solve(
     blocks: Blocks, coupling: Coupling, rhs: FloatArray, *, start: FloatArray | None = None, tol: float = 1e-4
 ) -> tuple[FloatArray, int]:
     """``A^-1 rhs`` for right-hand sides ``(T, d, B)`` by conjugate gradients, and the number of steps."""
-    p = coupling.diagonal
+    if not coupling.joined:
+        return Unjoined(blocks, coupling.pull, coupling.level).solve(rhs), 0
     coarse = np.linalg.pinv(blocks.common + blocks.n_tasks * coupling.level * np.eye(blocks.d), hermitian=True)
-    inverse = blocks.inverses(p) if blocks.explicit else None
-    V = blocks.factor.directions
-    shrink = (blocks.factor.values / (blocks.factor.values + p[:, None]))[:, :, None]
+    own = blocks.shifted(coupling.diagonal)
 
     def precondition(x: FloatArray) -> FloatArray:
-        shift = coarse @ x.sum(axis=0)
-        if inverse is not None:
-            own: FloatArray = inverse @ x
-        else:
-            own = (x - V.transpose(0, 2, 1) @ (shrink * (V @ x))) / p[:, None, None]
-        both: FloatArray = own + shift
+        both: FloatArray = own.times(x) + coarse @ x.sum(axis=0)
         return both
 
     def apply(x: FloatArray) -> FloatArray:
@@ -205,11 +164,14 @@ def expect(
     dense: int | None = None,
 ) -> Expectation:
     """The E-step: exact up to ``dense`` coefficients (None: 200), else by draws (the same random numbers each time)."""
+    if not coupling.joined and blocks.explicit and blocks.n_tasks <= _TASKS:
+        free = Unjoined(blocks, coupling.pull, coupling.level)
+        return Expectation(free.solve(blocks.b[:, :, None])[:, :, 0], noise, covariance=free.traces())
     if blocks.n_tasks * blocks.d <= (DENSE if dense is None else dense):
         inverse = _dense_inverse(blocks, coupling)
         slopes = np.einsum("tisj,sj->ti", inverse, blocks.b)
         return Expectation(slopes, noise, covariance=np.einsum("tisi->ts", inverse))
-    if blocks.shared and blocks.n_tasks <= 2000:
+    if blocks.shared and blocks.n_tasks <= _TASKS:
         lam, U, v, V = _two_spectra(blocks, coupling)
         total = lam[:, None] + v
         slopes = U @ ((U.T @ blocks.b @ V.T) / total) @ V
@@ -226,18 +188,20 @@ def expect(
 def covariances(blocks: Blocks, coupling: Coupling, *, n_draws: int, seed: Any) -> FloatArray:
     r"""Diagonal blocks ``(T, d, d)`` of :math:`A^{-1}`.
 
-    Exact where A is inverted or all tasks have the same rows. Else, with :math:`B_t = (S_t + Q_{tt} I)^{-1}` and draws
-    x of :math:`N(0, A^{-1})`,
+    Exact without edges, where A is inverted, or where all tasks have the same rows. Else, with
+    :math:`B_t = (S_t + Q_{tt} I)^{-1}` and draws x of :math:`N(0, A^{-1})`,
 
     .. math:: (A^{-1})_{tt} = B_t + B_t \operatorname{Cov}\Bigl(\sum_{s \ne t} Q_{ts} x_s\Bigr) B_t ,
 
     where only the second term is estimated: Siden, Lindgren, Bolin and Villani (2018), *J. Comput. Graph. Stat.* 27.
     """
+    if not coupling.joined:
+        return Unjoined(blocks, coupling.pull, coupling.level).diagonal()
     if blocks.n_tasks * blocks.d <= 8 * DENSE:
         own = np.arange(blocks.n_tasks)
         inverse: FloatArray = _dense_inverse(blocks, coupling)[own, :, own, :]
         return inverse
-    if blocks.shared and blocks.n_tasks <= 2000:
+    if blocks.shared and blocks.n_tasks <= _TASKS:
         lam, U, v, V = _two_spectra(blocks, coupling)
         each = U**2 @ (1.0 / (lam[:, None] + v))
         outside = (U**2 @ (1.0 / lam))[:, None, None]
@@ -246,7 +210,7 @@ def covariances(blocks: Blocks, coupling: Coupling, *, n_draws: int, seed: Any) 
     x, _ = solve(blocks, coupling, draws(blocks, coupling, n_draws, seed), tol=1e-3)
     p = coupling.diagonal
     others = coupling.times(x) - p[:, None, None] * x
-    B = blocks.inverses(p)
+    B = blocks.shifted(p).inverse
     spread = B @ others
     found: FloatArray = B + spread @ spread.transpose(0, 2, 1) / n_draws
     return found

@@ -17,8 +17,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from kinfolk._typing import FloatArray, IntArray
+from kinfolk.graph.blocks import Blocks
 from kinfolk.graph.candidates import FLOOR, Points, nearest_pairs
-from kinfolk.graph.coupled import Blocks, Coupling, Expectation, expect
+from kinfolk.graph.coupled import Coupling, Expectation, expect
 from kinfolk.graph.descent import edge_descent
 from kinfolk.graph.likelihood import Likelihood, Weights, laplacian_matrix
 from kinfolk.graph.mean_regularised import MeanRegularised, mean_regularised

@@ -84,8 +84,8 @@ class TaskGraphRegressor(GraphAttributes, TaskRegressor):
     Notes
     -----
     Model of arXiv 2510.10570 and arXiv 2608.26989; EM, shrinkage and pull are kinfolk's. Posterior standard deviations
-    are those of the joint posterior given the weights, exact where ``T d <= 1600`` or tasks share their rows, else from
-    64 draws (`kinfolk.graph.coupled.covariances`). `adapt` finds the neighbours of new tasks
+    are those of the joint posterior given the weights, exact without edges, where ``T d <= 1600`` or where tasks share
+    their rows, else from 64 draws (`kinfolk.graph.coupled.covariances`). `adapt` finds the neighbours of new tasks
     (`kinfolk.graph.newcomers`) and leaves known tasks as they are.
 
     Examples

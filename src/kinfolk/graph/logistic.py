@@ -18,7 +18,9 @@ from scipy.special import expit
 from kinfolk._typing import FloatArray
 from kinfolk.base.intercepts import intercepts
 from kinfolk.base.laplace import linear_predictor
-from kinfolk.graph.coupled import DENSE, Blocks, Coupling, expect, solve
+from kinfolk.graph.anderson import Anderson
+from kinfolk.graph.blocks import Blocks
+from kinfolk.graph.coupled import DENSE, Coupling, expect, solve
 from kinfolk.graph.em import without_edges
 from kinfolk.graph.mean_regularised import MeanRegularised, most_likely, with_means
 from kinfolk.tasks import Factor, Moments, TaskData
@@ -27,9 +29,8 @@ LARGEST = 100.0  # variance of the linear predictor beyond which classes are sep
 _CLIP = 30.0  # log-odds beyond which a row's curvature is no longer told from zero
 _STEPS = 50
 _TURNS = 40  # between mode and strengths
-_LEAP = 16.0  # longest extrapolation, in steps
-_FAR = 1.0  # most that it changes a log strength or the log-odds of the center
-_WORSE = 1.0  # loss of log evidence after which it is taken back
+_FAR = 1.0  # most that a log strength or the log-odds of the center are led beyond a turn
+_WORSE = 1.0  # loss of log evidence after which that is taken back
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,11 @@ class Working:
     def at(cls, data: TaskData, eta: FloatArray, base: MeanRegularised) -> "Working":
         """Intercepts have the population of ``base``."""
         moments = working_moments(data, eta)
-        joint = with_means(moments, base.center, base.spread)
-        return cls(moments, Blocks(joint, joint.factor()))
+        return cls(moments, Blocks(with_means(moments, base.center, base.spread)))
 
     def means(self, coupling: Coupling, start: FloatArray, tol: float) -> FloatArray:
         """Posterior means of the slopes."""
-        if self.blocks.n_tasks * self.blocks.d <= DENSE:
+        if coupling.joined and self.blocks.n_tasks * self.blocks.d <= DENSE:
             return expect(self.blocks, coupling, 1.0, n_probes=0, seed=0).slopes
         found, _ = solve(self.blocks, coupling, self.blocks.b[:, :, None], start=start[:, :, None], tol=tol)
         return found[:, :, 0]
@@ -137,20 +137,21 @@ def _parts(at: Mode) -> tuple[FloatArray, FloatArray, FloatArray]:
 Start = tuple[MeanRegularised, Mode]
 
 
-def mean_regularised_logistic(data: TaskData, tol: float = 1e-5) -> Start:
+def mean_regularised_logistic(data: TaskData, tol: float = 1e-5, near: MeanRegularised | None = None) -> Start:
     r"""Logistic tasks about a population, its strengths o and q and the population of intercepts by Laplace evidence.
 
     .. math:: w_t \sim N(\mu, o I), \quad \mu \sim N(0, q I), \quad a_t \sim N(m, v)
 
-    In turns: the mode, and the strengths of largest evidence for the Gaussian model there; every other turn starts
-    from where the last two lead to (squared extrapolation, Varadhan and Roland 2008, equation 5), since turns grow
-    slow where classes are nearly separated.
+    In turns: the mode, and the strengths of largest evidence for the Gaussian model there. Turns are slow where classes
+    are nearly separated; `Anderson` leads ahead of them, and they go back where the evidence falls.
 
     Parameters
     ----------
     data : TaskData
     tol : float
         Move of the linear predictors, root mean square, at which it ends.
+    near : MeanRegularised, optional
+        Of similar rows: where the strengths start.
 
     Returns
     -------
@@ -163,38 +164,33 @@ def mean_regularised_logistic(data: TaskData, tol: float = 1e-5) -> Start:
     share = float(np.clip(np.average(data.y, weights=weights), 1e-3, 1.0 - 1e-3))
     center = float(np.log(share / (1.0 - share)))
     mode = Mode(np.zeros((T, d)), np.full(T, center), np.full(len(data.y), center))
-    base = MeanRegularised(1.0, 1.0 / d, 1.0 / d, np.zeros(d), np.eye(d) / d, mode.slopes, 0.0, center, 1.0)
-    path, kept, leaping = [_parameters(base)], (base, mode), False
+    base = near or MeanRegularised(1.0, 1.0 / d, 1.0 / d, np.zeros(d), np.eye(d) / d, mode.slopes, 0.0, center, 1.0)
+    ahead, kept, led = Anderson(_FAR), (base, mode), False
     for _ in range(_TURNS):
         before, mode = mode, find_mode(data, without_edges(base, T), base, mode, tol=0.1 * tol)
-        base = _strengths(data, mode, base)
+        found = _strengths(data, mode, base)
         if float(np.sqrt(np.mean((mode.eta - before.eta) ** 2))) < tol:
+            base = found
             break
-        if leaping and base.value < kept[0].value - _WORSE:
-            (base, mode), path = kept, []
-        leaping = False
-        path.append(_parameters(base))
-        if len(path) == 3:
-            kept, leaping = (base, mode), True
-            base = _leap(base, path)
-            path = [_parameters(base)]
-    if leaping:
-        base, mode = kept
+        if led and found.value < kept[0].value - _WORSE:
+            base, mode = kept
+            ahead, led = Anderson(_FAR), False
+            continue
+        kept, turned = (found, mode), _parameters(found)
+        there = ahead.after(_parameters(base), turned)
+        led = bool((there != turned).any())
+        base = _at(found, there)
     mode = find_mode(data, without_edges(base, T), base, mode)
     return base, mode
 
 
 def _parameters(base: MeanRegularised) -> FloatArray:
-    return np.array([np.log(base.own), np.log(base.ridge), base.center])
+    return np.array([np.log(base.own), np.log(base.ridge), base.center, np.log(base.spread)])
 
 
-def _leap(base: MeanRegularised, path: list[FloatArray]) -> MeanRegularised:
-    step = path[1] - path[0]
-    bend = path[2] - path[1] - step
-    length = min(max(float(np.linalg.norm(step)) / max(float(np.linalg.norm(bend)), 1e-300), 1.0), _LEAP)
-    ahead = path[0] + 2.0 * length * step + length**2 * bend
-    own, ridge, center = path[2] + np.clip(ahead - path[2], -_FAR, _FAR)
-    return replace(base, own=min(np.exp(own), LARGEST), ridge=min(np.exp(ridge), LARGEST), center=float(center))
+def _at(base: MeanRegularised, parameters: FloatArray) -> MeanRegularised:
+    own, ridge, spread = np.minimum(np.exp(parameters[[0, 1, 3]]), LARGEST).tolist()
+    return replace(base, own=own, ridge=ridge, center=float(parameters[2]), spread=spread)
 
 
 def _strengths(data: TaskData, mode: Mode, last: MeanRegularised) -> MeanRegularised:

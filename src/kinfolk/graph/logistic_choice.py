@@ -65,17 +65,12 @@ def units(data: TaskData, start: Start, form: str) -> FloatArray:
 class _Fold:
     train: TaskData
     test: TaskData
+    last: "_Fold | None" = None
 
     @cached_property
     def start(self) -> Start:
-        """The training rows without a graph."""
-        return mean_regularised_logistic(self.train, tol=_NEAR)
-
-    def turned(self, form: str) -> "_Fold":
-        if form == "scalar":
-            return self
-        root = units(self.train, self.start, form)
-        return _Fold(replace(self.train, X=self.train.X @ root), replace(self.test, X=self.test.X @ root))
+        """The training rows without a graph; the strengths start from those of the last fold."""
+        return mean_regularised_logistic(self.train, tol=_NEAR, near=None if self.last is None else self.last.start[0])
 
     def losses(self, fit: LogisticFit) -> FloatArray:
         """Weighted log-loss ``(2, n)`` of the test rows: averaged over the posterior, and at the mode."""
@@ -135,14 +130,15 @@ def choose_logistic(
     for quarter in range(_QUARTERS):
         rows = np.flatnonzero(fold == quarter)
         if len(rows) and sum(len(part.test.y) for part in folds) < _TESTED:
-            folds.append(_Fold(data.take(np.flatnonzero(fold != quarter)), data.take(rows)))
+            train, test = data.take(np.flatnonzero(fold != quarter)), data.take(rows)
+            folds.append(_Fold(train, test, folds[-1] if folds else None))
     simple = "scalar" if form == "auto" else form
     if not folds:
         return Choice(simple, candidates[0] if shrinkage is None else shrinkage, np.zeros((0, 2)))
     if shrinkage is not None:
         return Choice(_form(folds, forms(data))[0], shrinkage, np.zeros((0, 2)))
     further: dict[str, Any] = {"n_neighbors": n_neighbors, "given": given, "n_probes": max(int(_PROBES * n_probes), 1)}
-    plain, losses = _walk(simple, [part.turned(simple) for part in folds], candidates, **further)
+    plain, losses = _walk(simple, _turned(folds, simple), candidates, **further)
     if form != "auto":
         return plain
     richer, turned, promised = _form(folds, forms(data))
@@ -181,12 +177,24 @@ def _form(folds: list[_Fold], tried: tuple[str, ...]) -> tuple[str, list[_Fold],
     best, kept, fits = tried[0], folds, _without_graph(folds)
     least = _tested(folds, fits)
     for form in tried[1:]:
-        turned = [part.turned(form) for part in folds]
+        turned = _turned(folds, form)
         other = _without_graph(turned)
         losses = _tested(turned, other)
         if _lower(losses[0], least[0]):
             best, kept, fits, least = form, turned, other, losses
     return best, kept, _widened(kept, fits, least)[0] if best != tried[0] else least
+
+
+def _turned(folds: list[_Fold], form: str) -> list[_Fold]:
+    """The folds in units in which the coefficients of each vary alike."""
+    if form == "scalar":
+        return folds
+    found: list[_Fold] = []
+    for part in folds:
+        root = units(part.train, part.start, form)
+        train, test = (replace(rows, X=rows.X @ root) for rows in (part.train, part.test))
+        found.append(_Fold(train, test, found[-1] if found else None))
+    return found
 
 
 def _without_graph(folds: list[_Fold]) -> tuple[LogisticFit, ...]:

@@ -21,6 +21,7 @@ from kinfolk.tasks import Factor, Moments
 NOISE = 1e-8  # smallest share of the target's variance that is taken as noise
 _OWN = (-9.0, 18.0)  # of log (o times the information of a typical direction)
 _MEAN = (-18.0, 9.0)  # of log q
+_SETTLED = 1e-10  # gradient of the evidence at its maximum
 _TURNS = 3  # between slopes and intercepts
 
 
@@ -115,6 +116,9 @@ def most_likely(
     if last is not None:
         starts.append(np.clip(np.log([last.own, last.ridge]), low, high))
     start = min(starts, key=lambda theta: evidence.loss(theta)[0])
+    found, settled = _newton(evidence, start, low, high)
+    if settled:
+        return evidence.fit(found)
     end = minimize(
         evidence.loss,
         start,
@@ -123,7 +127,7 @@ def most_likely(
         bounds=list(zip(low, high, strict=True)),
         options={"gtol": 1e-7},
     )
-    return evidence.fit(_polished(evidence, end.x, low, high))
+    return evidence.fit(_newton(evidence, end.x, low, high)[0])
 
 
 class _Evidence:
@@ -176,9 +180,12 @@ class _Evidence:
         return MeanRegularised(self.noise(quad), float(own), float(np.exp(theta[1])), mean, covariance, slopes, value)
 
 
-def _polished(evidence: _Evidence, theta: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Newton steps while they shorten the gradient: L-BFGS leaves half the digits to rounding."""
-    here, step = evidence.loss(theta)[1], 1e-4
+def _newton(evidence: _Evidence, theta: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, bool]:
+    """Newton steps while they shorten the gradient, and whether they led to a minimum.
+
+    They start near it, or where L-BFGS left half of the digits to rounding.
+    """
+    here, step, settled = evidence.loss(theta)[1], 1e-4, False
     for _ in range(8):
         free = np.flatnonzero((theta > low + 1e-3) & (theta < high - 1e-3))
         columns = [(evidence.loss(theta + step * np.eye(2)[j])[1] - here)[free] / step for j in free]
@@ -192,4 +199,9 @@ def _polished(evidence: _Evidence, theta: FloatArray, low: FloatArray, high: Flo
         if not np.linalg.norm(there[free]) < 0.9 * np.linalg.norm(here[free]):
             break
         theta, here = moved, there
-    return theta
+        pushed = np.where(theta <= low + 1e-3, np.maximum(-here, 0.0), np.abs(here))
+        pushed = np.where(theta >= high - 1e-3, np.maximum(here, 0.0), pushed)
+        settled = bool(bent.all()) and float(pushed.max()) < _SETTLED
+        if settled:
+            break
+    return theta, settled

@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.base.laplace import laplace_posterior, linear_predictor
-from kinfolk.graph.coupled import Blocks
+from kinfolk.graph.blocks import Blocks
 from kinfolk.graph.features import in_units
 from kinfolk.graph.logistic import working_moments
 from kinfolk.graph.mean_regularised import with_means
@@ -136,7 +136,7 @@ def mixture(
     blocks = Blocks(turned, factor)
     for slot in range(k):
         for g in range(lengths):
-            inside = noise * blocks.inverses(noise / variance[:, slot, g])
+            inside = noise * blocks.shifted(noise / variance[:, slot, g]).inverse
             covariance = covariance + share[:, slot, g, None, None] * inside
     apart = np.concatenate((alone_mean[:, None], found.reshape(n_new, -1, d)), axis=1) - mean[:, None]
     covariance = covariance + apart.transpose(0, 2, 1) @ (weights[:, :, None] * apart)

@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.graph.coupled import Blocks, Coupling, covariances
+from kinfolk.graph.blocks import Blocks
+from kinfolk.graph.coupled import Coupling, covariances
 from kinfolk.graph.mean_regularised import MeanRegularised
 from kinfolk.posterior import GaussianPrior, Posterior
 from kinfolk.tasks import Moments

@@ -15,7 +15,8 @@ import numpy as np
 
 from kinfolk._typing import FloatArray
 from kinfolk.base.intercepts import intercepts
-from kinfolk.graph.coupled import DENSE, Blocks, Coupling, expect, solve
+from kinfolk.graph.blocks import Blocks
+from kinfolk.graph.coupled import DENSE, Coupling, expect, solve
 from kinfolk.graph.mean_regularised import MeanRegularised, mean_regularised
 from kinfolk.tasks import Moments, TaskData
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from kinfolk._typing import FloatArray
-from kinfolk.graph.coupled import Blocks, Coupling, solve
+from kinfolk.graph.blocks import Blocks
+from kinfolk.graph.coupled import Coupling, solve
 from kinfolk.graph.em import GraphFit, Study, first_weights, learn, learn_twice
 from kinfolk.graph.features import choose_form, feature_root, in_units
 from kinfolk.graph.mean_regularised import mean_regularised

@@ -58,18 +58,22 @@ class IndependentLogistic(TaskClassifier):
         self.unseen = unseen
 
     def _solve(self, data: TaskData) -> FitResult:
-        values: dict[float, float] = {}
+        last: Posterior | None = None
+        n_iter = 0
 
         def loss(log_variance: float) -> float:
-            prior = _lone(data.n_features, log_variance)
-            values[log_variance] = -float(evidence(data, laplace_posterior(prior, data), prior).sum())
-            return values[log_variance]
+            nonlocal last, n_iter
+            prior, eta = _lone(data.n_features, log_variance), None
+            if last is not None:
+                eta = linear_predictor(last.mean[:, 1:], last.mean[:, 0], data.X, data.codes)
+            last, n_iter = laplace_posterior(prior, data, eta), n_iter + 1
+            return -float(evidence(data, last, prior).sum())
 
         near = _GRID[int(np.argmin([loss(at) for at in _GRID]))]
         end = minimize_scalar(loss, bounds=(near - 2.0, near + 2.0), method="bounded", options={"xatol": 1e-3})
         posterior = laplace_posterior(_lone(data.n_features, float(end.x)), data)
         details = {"averaging": np.array([float(averages(posterior, data))])}
-        return FitResult(posterior, Status.CONVERGED, len(values), -float(end.fun), details=details)
+        return FitResult(posterior, Status.CONVERGED, n_iter, -float(end.fun), details=details)
 
 
 def _lone(n_features: int, log_variance: float) -> GaussianPrior:
