@@ -45,9 +45,10 @@ def read(args: argparse.Namespace, *, wide: bool = False) -> "TableFile":
         weights=args.weights,
         drop_missing=args.drop_missing,
     )
-    if table.left_out:
-        names = ", ".join(table.left_out[:12]) + (f", ... ({len(table.left_out)})" if len(table.left_out) > 12 else "")
-        print(f"Left out (not numeric): {names}", file=sys.stderr)
+    for why, left in (("not numeric", table.left_out), ("no name", table.unnamed)):
+        if left:
+            names = ", ".join(left[:12]) + (f", ... ({len(left)})" if len(left) > 12 else "")
+            print(f"Left out ({why}): {names}", file=sys.stderr)
     if table.dropped:
         print(f"Dropped {table.dropped} rows with missing cells.", file=sys.stderr)
     return table

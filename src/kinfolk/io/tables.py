@@ -1,7 +1,7 @@
 """Read a table from a file, and choose its task, target and feature columns."""
 
 import gzip
-import warnings
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ import pyarrow as pa
 from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.datasets import DATASETS
 from kinfolk.exceptions import InputError
+from kinfolk.io.delimited import BLANK, SEPARATORS, UNNAMED, read_delimited, refuse_repeated
 from kinfolk.validation import list_rows
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 _DAMAGED = (
     pd.errors.EmptyDataError,
     pd.errors.ParserError,
-    UnicodeDecodeError,
     pa.ArrowInvalid,
     EOFError,
     gzip.BadGzipFile,
     zlib.error,
 )
-_BLANK = {"", "na", "n/a", "nan", "null", "none", "-", ".", "?"}
+_DIGITS = r"\d{1,3}(?:[,.' \xa0\u202f]\d{3})+(?:[,.]\d+)?|\d+(?:[,.]\d+)?"  # with or without thousands set off
+_FIGURE = re.compile(rf"[+-]?(?:[$€£¥]\s?)?[+-]?(?:{_DIGITS})(?:[eE][+-]?\d+)?(?:\s?[%‰$€£¥])?")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class TableFile:
     weights : (n,) array or None
     left_out : list of str
         Columns that are not numeric and were not asked for.
+    unnamed : list of str
+        Columns without a name, such as the row numbers that pandas and R write, that were not asked for.
     dropped : int
         Rows dropped because a cell was missing.
     """
@@ -54,11 +56,14 @@ class TableFile:
     task: str | None
     weights: FloatArray | None
     left_out: list[str]
+    unnamed: list[str]
     dropped: int
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
+def read_frame(path: str | Path, labels: str | None = None) -> pd.DataFrame:
     """Read a csv, tsv (also .gz), parquet or feather file; or a bundled set by its name.
+
+    ``labels`` may name the column of task labels: in a text file it stays text when one of them has leading zeros.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         return DATASETS[str(path)]().frame
     path = Path(path)
     suffix = next((s.lower() for s in reversed(path.suffixes) if s.lower() != ".gz"), "")
-    if suffix not in _SEPARATORS | _BINARY:
+    if suffix not in SEPARATORS | _BINARY:
         raise InputError(
             f"Cannot tell what kind of table {str(path)!r} is: expected a name ending in "
             f".csv, .tsv, .parquet or .feather, or a bundled set ({', '.join(DATASETS)})."
@@ -77,17 +82,15 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r}. Bundled sets: {', '.join(DATASETS)}.")
     try:
-        if suffix in _SEPARATORS:
-            header = pd.read_csv(path, sep=_SEPARATORS[suffix], header=None, nrows=1, dtype=str)
-            _refuse_repeated(header.iloc[0].tolist(), path)
-            with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-                frame = pd.read_csv(path, sep=_SEPARATORS[suffix], low_memory=False, index_col=False)
+        if suffix in SEPARATORS:
+            frame = read_delimited(path, suffix, labels)
         else:
             frame = _BINARY[suffix](path)
-            _refuse_repeated(list(frame.columns), path)
-    except pd.errors.ParserWarning as error:
+            refuse_repeated(list(frame.columns), path)
+    except UnicodeDecodeError as error:
         raise InputError(
-            f"Rows of {str(path)!r} have more cells than the header has names: mend header or rows."
+            f"{str(path)!r} is not UTF-8 text ({error.reason}: {error.object[error.start : error.end]!r}). Save it as "
+            "UTF-8 (Excel: 'CSV UTF-8'), or convert it: iconv -f latin1 -t utf-8 OLD > NEW."
         ) from error
     except _DAMAGED as error:
         raise InputError(f"{str(path)!r} could not be read as {suffix[1:]}: {error}") from error
@@ -148,6 +151,8 @@ def read_table(
             f"task). Columns: {_listed(frame)}."
         )
     others = _others(frame, [*targets, *([task] if task else []), *([weights] if weights else [])], features)
+    unnamed = [name for name in others if features is None and UNNAMED.fullmatch(str(name))]
+    others = [name for name in others if name not in unnamed]
     numeric, left_out = _numeric(frame, others, asked=features is not None)
     if not numeric:
         found = f"none of {_listed(frame[others])} is numeric" if others else "there is no other column"
@@ -165,6 +170,7 @@ def read_table(
         task=task,
         weights=None if weights is None else values[weights].to_numpy(dtype=float),
         left_out=left_out,
+        unnamed=unnamed,
         dropped=dropped,
     )
 
@@ -189,7 +195,7 @@ def read_columns(
 
 def _named(path: str | Path, task: str | None, target: Any) -> tuple[pd.DataFrame, str | None, Any]:
     """The frame, and its task and target, which a bundled set knows."""
-    frame = read_frame(path)
+    frame = read_frame(path, labels=task)
     if str(path) in DATASETS:
         known = DATASETS[str(path)]()
         task = known.task if task is None else task
@@ -210,12 +216,6 @@ def _others(frame: pd.DataFrame, special: list[str], features: Sequence[str] | N
             "a column can be one thing at once."
         )
     return list(features) if features is not None else [name for name in frame.columns if name not in special]
-
-
-def _refuse_repeated(names: list[Any], path: Path) -> None:
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"Column name(s) {', '.join(map(repr, twice))} stand twice in {str(path)!r}: rename one.")
 
 
 def _listed(frame: pd.DataFrame) -> str:
@@ -239,15 +239,29 @@ def _is_number(column: pd.Series) -> bool:
 
 def is_class(column: pd.Series) -> bool:
     """Whether a column is text through and through: a class, which the check of the target explains."""
-    return not _is_number(column) and bool(pd.to_numeric(column, errors="coerce").notna().mean() < 0.5)
+    return not _is_number(column) and _share_of_numbers(column) < 0.5
+
+
+def _share_of_numbers(column: pd.Series) -> float:
+    cells = column[~_is_blank(column)]
+    return float((pd.to_numeric(cells, errors="coerce").notna() | _is_figure(cells)).mean())
+
+
+def _is_blank(column: pd.Series) -> pd.Series:
+    return column.isna() | column.astype("string").str.strip().str.lower().isin(BLANK).fillna(False).astype(bool)
+
+
+def _is_figure(column: pd.Series) -> pd.Series:
+    """Where a number stands, if with a decimal comma, thousands set off, a percent sign or a currency."""
+    return column.astype("string").str.strip().str.fullmatch(_FIGURE).fillna(False).astype(bool)
 
 
 def mostly_numbers(column: pd.Series) -> bool:
-    """Whether at least half of what a column holds can be read as numbers."""
+    """Whether at least half of what a column holds are numbers, if only with signs that a computer does not read."""
     return _is_number(column) or (
         not isinstance(column.dtype, pd.CategoricalDtype)
         and not pd.api.types.is_datetime64_any_dtype(column)
-        and bool(pd.to_numeric(column.dropna(), errors="coerce").notna().mean() >= 0.5)
+        and _share_of_numbers(column) >= 0.5
     )
 
 
@@ -268,9 +282,7 @@ def parse_numbers(column: pd.Series) -> tuple[pd.Series, BoolArray]:
     if _is_number(column):
         return column.astype(float), np.zeros(len(column), dtype=bool)
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    text = column.astype("string").str.strip().str.lower()
-    blank = column.isna() | text.isin(_BLANK)
-    return numbers, (numbers.isna() & ~blank).to_numpy(dtype=bool)
+    return numbers, (numbers.isna() & ~_is_blank(column)).to_numpy(dtype=bool)
 
 
 def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
@@ -280,6 +292,10 @@ def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
         leave = (
             f", or leave it out: name the others with --features without {column.name!r}" if what == "feature" else ""
         )
+        if _is_figure(column[wrong]).any():
+            leave += (
+                ". Numbers have a decimal point, nothing between thousands, and neither percent signs nor currencies"
+            )
         raise InputError(
             f"The {what} column {column.name!r} holds text, {list_rows(wrong, column.to_numpy(dtype=object))} "
             f"(rows counted from 0, header not counted). A {what} must be a number in every row: mend the cells"
