@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.cli._progress import with_progress
-from kinfolk.cli._table import add_table_arguments, check_folders, read
+from kinfolk.cli._table import add_table_arguments, check_places, read, sizes
 
 if TYPE_CHECKING:
     from kinfolk.selection import Comparison
@@ -20,7 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_table_arguments(parser)
     parser.add_argument("--methods", default="all", metavar="A,B,...", help="methods to compare (default: all)")
     parser.add_argument("--cv", type=int, default=5, metavar="K", help="folds inside the tasks (default: 5)")
-    parser.add_argument("--scoring", default="auto", choices=["auto", "squared_error", "absolute_error", "log_loss"])
+    parser.add_argument(
+        "--scoring",
+        default="auto",
+        choices=["auto", "squared_error", "absolute_error", "log_loss"],
+        help="auto (the default): log_loss where the target is classes (text, or two values), else squared_error; "
+        "log_loss takes whole numbers for classes",
+    )
     parser.add_argument(
         "--image-shape", metavar="C,H,W", help="features are the pixels of images: a net is one more of all methods"
     )
@@ -99,7 +105,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.report and Path(args.report).suffix.lower() in (".md", ".markdown", ".json"):
         raise InputError(f"--report writes HTML; for {args.report} use --format markdown or --format json, and > FILE.")
     _image_shape(args.image_shape)
-    check_folders(args.report, args.json, args.save)
+    check_places(args.report, args.json, args.save)
 
 
 def _image_shape(text: str | None) -> tuple[int, int, int] | None:
@@ -130,6 +136,7 @@ def _words(args: argparse.Namespace) -> list[str]:
 
 def _print(comparison: "Comparison") -> None:
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -139,14 +146,9 @@ def _print(comparison: "Comparison") -> None:
     if not console.is_terminal:
         console.width = 110
     data = comparison.data_summary
-    rows = data["rows_per_task"]
-    console.print(
-        f"{data['n_rows']:,} rows, {data['n_tasks']:,} tasks of {rows['min']} to {rows['max']} rows "
-        f"(median {rows['median']:g}), {data['n_features']} features",
-        highlight=False,
-    )
+    console.print(Text(sizes(data, data["classes"])))
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-    table.add_column("method", overflow="fold")
+    table.add_column("method", no_wrap=True)
     measures = comparison.measures
     for heading in (*measures.values(), "gain", "+/=/-", "secs"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -158,7 +160,10 @@ def _print(comparison: "Comparison") -> None:
         cells += [gain, counts]
         style = "bold green" if row["method"] == comparison.recommended else ""
         table.add_row(str(row["method"]), *cells, f"{row['fit_seconds']:.1f}", style=style)
+    width = console.width  # where the terminal is narrower than the table it breaks the lines, and no number is lost
+    console.width = max(width, Measurement.get(console, console.options.update(max_width=1000), table).maximum)
     console.print(table)
+    console.width = width
     words = "D2: log loss saved against the overall class shares. " if "d2" in measures else "within: R2 within tasks. "
     words += "AUC: mean within tasks. " if "auc" in measures else ""
     console.print(

@@ -2,7 +2,7 @@
 
 import argparse
 
-from kinfolk.cli._table import add_table_arguments, read
+from kinfolk.cli._table import add_table_arguments, check_places, read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     } | classifiers
     if args.method not in methods:
         raise InputError(f"There is no method {args.method!r}; there are {', '.join(methods)}.")
+    check_places(args.save)
     table = read(args)
     y = table.y
     if args.method not in classifiers:

@@ -17,7 +17,7 @@ from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.datasets import DATASETS
 from kinfolk.exceptions import InputError
 from kinfolk.io.delimited import BLANK, SEPARATORS, UNNAMED, read_delimited, refuse_repeated
-from kinfolk.validation import list_rows
+from kinfolk.validation import holds_classes, list_rows
 
 _BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 _DAMAGED = (
@@ -150,23 +150,26 @@ def read_table(
             f"Name the column that says which task a row belongs to with --task (or several --target columns, each a "
             f"task). Columns: {_listed(frame)}."
         )
-    others = _others(frame, [*targets, *([task] if task else []), *([weights] if weights else [])], features)
-    unnamed = [name for name in others if features is None and UNNAMED.fullmatch(str(name))]
-    others = [name for name in others if name not in unnamed]
+    named = [name for name in (task, weights) if name is not None]
+    others = _others(frame, [*targets, *named], features)
+    unnamed = [str(name) for name in frame.columns if features is None and name not in [*others, *targets, *named]]
     numeric, left_out = _numeric(frame, others, asked=features is not None)
     if not numeric:
         found = f"none of {_listed(frame[others])} is numeric" if others else "there is no other column"
         raise InputError(f"No feature column is left: {found}.")
-    values = frame[[*numeric, *([task] if task else []), *targets, *([weights] if weights else [])]].copy()
+    values = frame[[*numeric, *targets, *named]].copy()
     for name in numeric:
         values[name] = as_numbers(values[name])
-    for name in [*targets, *([weights] if weights else [])]:
+    for name in (name for name in [*targets, *named] if name != task):
         if not is_class(values[name]):
             values[name] = as_numbers(values[name], what="weights" if name == weights else "target")
     values, dropped = _without_missing(values, targets, task, drop_missing)
+    y = values[targets] if wide or len(targets) > 1 else values[targets[0]]
+    if y.ndim == 1 and y.dtype.kind == "f" and holds_classes(y) and (y % 1 == 0).all():
+        y = y.astype("int64")  # a class is called 1, not 1.0
     return TableFile(
-        X=values[[*numeric, *([task] if task else [])]],
-        y=values[targets] if wide or len(targets) > 1 else values[targets[0]],
+        X=values[[*numeric, *([] if task is None else [task])]],
+        y=y,
         task=task,
         weights=None if weights is None else values[weights].to_numpy(dtype=float),
         left_out=left_out,
@@ -176,16 +179,21 @@ def read_table(
 
 
 def read_columns(
-    path: str | Path, *, task: str | None = None, target: str | None = None, features: Sequence[str] | None = None
+    path: str | Path,
+    *,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.Series, str]:
     """Features with the task column, the target and the name of the task column, with all cells as they are.
 
     Parameters and errors about names are those of `read_table`; nothing is left out, dropped or converted.
     """
     frame, task, target = _named(path, task, target)
-    if task is None:
+    if task is None or not isinstance(target, str):
         raise InputError(
-            f"Name the column that says which task a row belongs to with --task. Columns: {_listed(frame)}."
+            "Name the column that says which task a row belongs to with --task, and one --target: wide data, in which "
+            f"each of several targets is a task, cannot be looked at here. Columns: {_listed(frame)}."
         )
     others = _others(frame, [target, task], features)
     if not others:
@@ -200,22 +208,26 @@ def _named(path: str | Path, task: str | None, target: Any) -> tuple[pd.DataFram
         known = DATASETS[str(path)]()
         task = known.task if task is None else task
         target = known.target if target is None else target
-    if target is None:
+    if target is None or not len(target):
         raise InputError(f"Name the column to predict with --target. Columns: {_listed(frame)}.")
     return frame, task, target
 
 
 def _others(frame: pd.DataFrame, special: list[str], features: Sequence[str] | None) -> list[str]:
-    """Columns to predict from: those named, else all that are nothing special."""
+    """Columns to predict from: those asked for, else all that have a name and are nothing special."""
     used = [*special, *(features or [])]
-    _check_names(frame, used)
+    check_names(frame, used)
     twice = sorted({name for name in used if used.count(name) > 1})
     if twice:
         raise InputError(
             f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature, "
             "a column can be one thing at once."
         )
-    return list(features) if features is not None else [name for name in frame.columns if name not in special]
+    return (
+        list(features)
+        if features is not None
+        else [name for name in frame.columns if name not in special and not UNNAMED.fullmatch(str(name))]
+    )
 
 
 def _listed(frame: pd.DataFrame) -> str:
@@ -223,7 +235,8 @@ def _listed(frame: pd.DataFrame) -> str:
     return ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
 
 
-def _check_names(frame: pd.DataFrame, names: list[str]) -> None:
+def check_names(frame: pd.DataFrame, names: list[str]) -> None:
+    """Names that no column has are an error, with the name that is most like them."""
     missing = [name for name in names if name not in frame.columns]
     if missing:
         hints = []
@@ -285,12 +298,17 @@ def parse_numbers(column: pd.Series) -> tuple[pd.Series, BoolArray]:
     return numbers, (numbers.isna() & ~_is_blank(column)).to_numpy(dtype=bool)
 
 
-def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
-    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells."""
+def as_numbers(column: pd.Series, what: str = "feature", *, needed: bool = False) -> pd.Series:
+    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells.
+
+    ``needed``: a feature that cannot be left out.
+    """
     numbers, wrong = parse_numbers(column)
     if wrong.any():
         leave = (
-            f", or leave it out: name the others with --features without {column.name!r}" if what == "feature" else ""
+            f", or leave it out: name the others with --features without {column.name!r}"
+            if what == "feature" and not needed
+            else ""
         )
         if _is_figure(column[wrong]).any():
             leave += (
@@ -336,5 +354,9 @@ def _without_missing(
         lines.append(f"{what} {name!r}: {kind} cells in {list_rows(missing | infinite)}")
     raise InputError(
         f"{'; '.join(lines)} (rows counted from 0, header not counted). Every cell that is used must hold a finite "
-        f"value: mend them, or drop the {int(rows.sum())} rows with --drop-missing."
+        f"value: mend them, or drop {_counted(int(rows.sum()))} with --drop-missing."
     )
+
+
+def _counted(rows: int) -> str:
+    return f"the {rows:,} rows" if rows > 1 else "this row"

@@ -270,10 +270,12 @@ def _class_values(y: Any, n_rows: int, name: str) -> LabelArray:
     refuse_not_finite(numbers[:, None], [column.name], name, "Drop these rows.")
     fraction = numbers != np.round(numbers)
     if fraction.any():
+        remedy = "measured values are for a regressor such as SharedRepresentationRegressor"
+        if len(np.unique(numbers)) == 2:
+            remedy = "if its two values are classes, give them names, or call them 0 and 1"
         raise InputError(
             f"Unknown label type: continuous. {name} holds fractions in {list_rows(fraction, numbers)} (rows counted "
-            "from 0): measured values are for a regressor such as SharedRepresentationRegressor. Classes are text, "
-            "categories, booleans or whole numbers."
+            f"from 0): {remedy}. Classes are text, categories, booleans or whole numbers."
         )
     return numbers
 
