@@ -18,6 +18,7 @@ from kinfolk.datasets import DATASETS
 from kinfolk.exceptions import InputError
 from kinfolk.io.delimited import BLANK, SEPARATORS, UNNAMED, read_delimited, refuse_repeated
 from kinfolk.validation import holds_classes, list_rows
+from kinfolk.validation.columns import LARGEST
 
 _BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 _DAMAGED = (
@@ -325,33 +326,31 @@ def as_numbers(column: pd.Series, what: str = "feature", *, needed: bool = False
 def _without_missing(
     values: pd.DataFrame, targets: list[str], task: str | None, drop_missing: bool
 ) -> tuple[pd.DataFrame, int]:
-    """Refuse missing and infinite cells, or drop their rows; responses of wide data may be missing."""
+    """Refuse cells without a number that can be used, or drop their rows; responses of wide data may be missing."""
     may_be_missing = targets if task is None else []
-    bad = {}
+    bad: dict[str, dict[str, BoolArray]] = {}
     for name in values.columns:
         column = values[name]
-        missing = column.isna().to_numpy()
-        infinite = (
-            np.isinf(column.to_numpy(dtype=float)) if pd.api.types.is_float_dtype(column) else np.zeros_like(missing)
-        )
-        if name in may_be_missing:
-            missing = np.zeros_like(missing)
-        if (missing | infinite).any():
-            bad[name] = (missing, infinite)
+        kinds = {} if name in may_be_missing else {"missing (NaN)": column.isna().to_numpy()}
+        if pd.api.types.is_float_dtype(column):
+            size = np.abs(column.to_numpy(dtype=float))
+            kinds |= {"infinite (inf)": np.isinf(size), f"too large (beyond {LARGEST:g})": size > LARGEST}
+            kinds[f"too large (beyond {LARGEST:g})"] &= np.isfinite(size)
+        kinds = {kind: mask for kind, mask in kinds.items() if mask.any()}
+        if kinds:
+            bad[name] = kinds
     if not bad:
         return values, 0
-    rows = np.logical_or.reduce([missing | infinite for missing, infinite in bad.values()])
+    rows: BoolArray = np.logical_or.reduce([mask for kinds in bad.values() for mask in kinds.values()])
     if drop_missing:
         if rows.all():
             raise InputError("Every row has a missing cell: --drop-missing would leave nothing. Use fewer --features.")
         return values[~rows].reset_index(drop=True), int(rows.sum())
     lines = []
-    for name, (missing, infinite) in bad.items():
-        kind = " and ".join(
-            [*(["missing (NaN)"] if missing.any() else []), *(["infinite (inf)"] if infinite.any() else [])]
-        )
+    for name, kinds in bad.items():
         what = "task" if name == task else "target" if name in targets else "column"
-        lines.append(f"{what} {name!r}: {kind} cells in {list_rows(missing | infinite)}")
+        cells = list_rows(np.logical_or.reduce(list(kinds.values())))
+        lines.append(f"{what} {name!r}: {' and '.join(kinds)} cells in {cells}")
     raise InputError(
         f"{'; '.join(lines)} (rows counted from 0, header not counted). Every cell that is used must hold a finite "
         f"value: mend them, or drop {_counted(int(rows.sum()))} with --drop-missing."

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
-from kinfolk.metrics import LOSSES
+from kinfolk.metrics import LOSSES, task_mean
+from kinfolk.scaling import CONSTANT
 from kinfolk.selection.comparison import Comparison
 from kinfolk.selection.guard import guard
 from kinfolk.selection.guarded import GuardedClassifier, GuardedRegressor
@@ -126,6 +127,9 @@ def compare(
         raise InputError("The splitter left no row to test: every task has one row. Use LeaveTasksOut.")
     whole_tasks = not wide and any(len(np.setdiff1d(codes[test], codes[train])) for train, test in folds)
     failures = _make_population(estimators, kind) if whole_tasks else {}
+    observed = _observations(targets, codes)
+    if kind == "regressor":
+        _refuse_constant(*observed, y, whole_tasks=whole_tasks)
     baseline = (_POPULATION_BASELINE if whole_tasks else BASELINE)[kind]
 
     outcomes = hold_out(
@@ -139,7 +143,6 @@ def compare(
 
     said = gathered(outcomes, fitted), gathered(outcomes, fitted, "deviation")
     tested = HeldOut.lay_out(targets, codes, weights, folds, *said)
-    observed = _observations(targets, codes)
     n_rows_of = np.bincount(observed[1], minlength=len(labels))
     compared, seconds = {name: estimators[name] for name in fitted}, dict.fromkeys(fitted, 0.0)
     for outcome in outcomes:
@@ -229,6 +232,20 @@ def _observations(targets: FloatArray, codes: IntArray) -> tuple[FloatArray, Int
         return targets, codes
     rows, columns = np.nonzero(~np.isnan(targets))
     return targets[rows, columns], columns
+
+
+def _refuse_constant(values: FloatArray, codes: IntArray, y: Any, *, whole_tasks: bool) -> None:
+    """A target that does not vary within tasks (overall, where whole tasks are held out) leaves nothing to compare."""
+    means = (
+        np.full(len(values), values.mean()) if whole_tasks else task_mean(values, codes, int(codes.max()) + 1)[codes]
+    )
+    deviations = values - means
+    deviations[np.abs(deviations) <= CONSTANT * np.abs(values).max()] = 0.0
+    if not deviations @ deviations > 0.0:
+        raise InputError(
+            f"The target {getattr(y, 'name', None) or 'y'!r} does not vary{'' if whole_tasks else ' within any task'}: "
+            "there is nothing to predict from features. Choose another target, or other tasks."
+        )
 
 
 def _with_net(methods: Any, kind: Kind, image_shape: tuple[int, int, int]) -> Any:

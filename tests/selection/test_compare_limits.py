@@ -1,0 +1,53 @@
+"""Targets and numbers that leave nothing to compare, or cannot be counted with, are refused, never a result."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kinfolk import InputError, compare
+from kinfolk.diagnostics import examine
+from kinfolk.selection import LeaveTasksOut
+
+GENERATOR = np.random.default_rng(0)
+CODES = np.repeat(np.arange(6), 5)
+X = pd.DataFrame(GENERATOR.normal(size=(30, 2)), columns=["a", "b"]).assign(task=CODES)
+Y = pd.Series(X["a"] + GENERATOR.normal(size=30), name="stay")
+QUICK = {"task": "task", "methods": ["PooledRidge"]}
+
+
+@pytest.mark.parametrize("value", [0.1, 3.0, 1e9 + 0.1])
+def test_a_target_that_does_not_vary_within_tasks_is_refused(value):
+    """Errors were rounding, and gains -65699762071164584%."""
+    with pytest.raises(InputError, match="'stay' does not vary within any task"):
+        compare(X, pd.Series(np.full(30, value), name="stay"), **QUICK)
+    by_task = pd.Series(value * (1.0 + CODES), name="stay")
+    with pytest.raises(InputError, match="does not vary within any task"):
+        compare(X, by_task, **QUICK)
+    assert compare(X, by_task, task="task", methods=["PooledRidge"], cv=LeaveTasksOut(3, task="task")).recommended
+
+
+def test_one_task_that_varies_is_enough():
+    y = Y.where(CODES == 2, 3.0)
+    assert np.isfinite(compare(X, y, **QUICK).methods["gain"]).all()
+
+
+@pytest.mark.parametrize("bad", [1e300, -1e200, 1.7976931348623157e308])
+def test_numbers_whose_squares_are_none_are_refused(bad):
+    """Missing cells are often written so; they made gains of nan%."""
+    with pytest.raises(InputError, match=r"'a': numbers beyond 1e\+150 in row 3"):
+        compare(X.assign(a=X["a"].where(X.index != 3, bad)), Y, **QUICK)
+    with pytest.raises(InputError, match=r"'stay': numbers beyond 1e\+150 in row 3"):
+        compare(X, Y.where(X.index != 3, bad), **QUICK)
+    found = examine(X.assign(a=X["a"].where(X.index != 3, bad)), Y, task="task")
+    assert found.cells.missing == {"a": 1}
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1e-80, 1e80, 1e140])
+def test_units_within_these_limits_change_nothing(unit):
+    here, there = (examine(X.assign(a=X["a"] * one), Y * one, task="task") for one in (1.0, unit))
+    assert there.target_kurtosis == pytest.approx(here.target_kurtosis)
+    assert there.feature_kurtosis == pytest.approx(here.feature_kurtosis)
+    assert [finding.text for finding in there.findings] == [finding.text for finding in here.findings]
+    tables = [compare(X.assign(a=X["a"] * one), Y * one, **QUICK).methods for one in (1.0, unit)]
+    for column in ("gain", "gain_se", "r2", "helped"):
+        assert tables[1][column].to_numpy() == pytest.approx(tables[0][column].to_numpy(), rel=1e-6, abs=1e-9)
