@@ -194,6 +194,21 @@ def transfer_gain(
     )
 
 
+def shown_gain(gain: float | None, error: float | None = None) -> str:
+    """A gain in percent with its standard error; in powers of ten where it is below -10,000%.
+
+    Examples
+    --------
+    >>> shown_gain(0.312, 0.061), shown_gain(-2.5e29, 1e28), shown_gain(None)
+    ('+31.2% ± 6.1%', '-2.5e+31% ± 1e+30%', '–')
+    """
+    if gain is None or math.isnan(gain):
+        return "–"
+    digits = ".1f" if gain > -100.0 else ".2g"
+    around = "" if error is None or math.isnan(error) else f" ± {100.0 * error:{digits}}%"
+    return f"{100.0 * gain:+{digits}}%{around}"
+
+
 def clustered_error(difference: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None) -> float:
     """Standard error of the mean of ``difference`` with whole tasks as the units; NaN with one task.
 

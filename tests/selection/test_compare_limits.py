@@ -1,11 +1,15 @@
 """Targets and numbers that leave nothing to compare, or cannot be counted with, are refused, never a result."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from kinfolk import InputError, compare
+from kinfolk import IndependentRidge, InputError, compare
 from kinfolk.diagnostics import examine
+from kinfolk.report import summarize_comparison, to_markdown, write_report
 from kinfolk.selection import LeaveTasksOut
 
 GENERATOR = np.random.default_rng(0)
@@ -51,3 +55,30 @@ def test_units_within_these_limits_change_nothing(unit):
     tables = [compare(X.assign(a=X["a"] * one), Y * one, **QUICK).methods for one in (1.0, unit)]
     for column in ("gain", "gain_se", "r2", "helped"):
         assert tables[1][column].to_numpy() == pytest.approx(tables[0][column].to_numpy(), rel=1e-6, abs=1e-9)
+
+
+class AlmostIndependent(IndependentRidge):
+    """The baseline, with another last digit."""
+
+    def predict(self, X, **more):
+        return super().predict(X, **more) * (1.0 + 4e-16)
+
+
+def test_the_last_digit_helps_and_hurts_nobody():
+    found = compare(X, Y + 100.0, task="task", methods={"almost": AlmostIndependent(task="task")})
+    tasks = found.tasks[found.tasks["method"] == "almost"]
+    assert (tasks["gain"] != 0.0).any()
+    assert set(tasks["verdict"]) == {"unharmed"}
+
+
+def test_a_task_that_its_own_fit_meets_exactly_is_shown_in_a_few_signs(tmp_path):
+    """A gain of -2493932969321667114742192065740800% made the table of the page unreadable."""
+    found = compare(X, Y, **QUICK)
+    worst = found.tasks["task"] == 2
+    tasks = found.tasks.assign(gain=found.tasks["gain"].where(~worst, -2.5e29), verdict="hurt")
+    gain = found.methods["gain"].where(found.methods["method"] == found.recommended, -2.5e29)
+    found = replace(found, tasks=tasks, methods=found.methods.assign(gain=gain))
+    write_report(found, tmp_path / "r.html")
+    texts = [(tmp_path / "r.html").read_text(), to_markdown(summarize_comparison(found)), found._repr_html_()]
+    for text in texts:
+        assert not re.search(r"\d{9}(\.\d)?%", text)

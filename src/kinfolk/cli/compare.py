@@ -140,6 +140,7 @@ def _print(comparison: "Comparison") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from kinfolk.metrics import shown_gain
     from kinfolk.selection.by_task import by_task
 
     console = Console()
@@ -154,7 +155,7 @@ def _print(comparison: "Comparison") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in comparison.methods.to_dict("records"):
         own = row["method"] == comparison.baseline
-        gain = "baseline" if own else f"{row['gain']:+.1%} ± {row['gain_se']:.1%}"
+        gain = "baseline" if own else shown_gain(row["gain"], row["gain_se"])
         counts = "" if own else "/".join(str(row[word]) for word in ("helped", "unharmed", "hurt"))
         cells = [f"{row[name]:.4g}" if name in ("loss", "rmse") else f"{row[name]:.3f}" for name in measures]
         cells += [gain, counts]

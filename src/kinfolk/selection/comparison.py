@@ -17,6 +17,7 @@ from kinfolk.metrics import (
     explained_variance,
     explained_variance_within,
     pointwise_loss,
+    shown_gain,
     task_mean,
     transfer_gain,
 )
@@ -36,6 +37,7 @@ MEASURES = {  # by the loss: columns of the table of methods, and what they are 
 }
 GUARDS = ("GuardedRegressor", "GuardedClassifier")
 _CHANCE = 0.025  # of tasks are worse by two standard errors where nothing is the matter
+_ROUNDING = 1e-9  # gains below it are those of the same predictions
 ALONE = ("IndependentRidge", "IndependentLogistic")  # the baselines that fit each task by itself
 
 
@@ -54,7 +56,7 @@ class Comparison:
         whose gain is beyond one of their own paired standard errors.
     tasks : DataFrame
         One row a task and method: ``task, n_rows, n_tested, method, error, baseline_error, gain, gain_se, verdict``,
-        the verdict being ``helped``, ``unharmed``, ``hurt`` or ``untested``.
+        the verdict being ``helped``, ``unharmed``, ``hurt`` or ``untested`` (gains below 1e-9 are rounding).
     baseline : str
         What gains are against: ``IndependentRidge``, or ``PooledRidge`` where whole tasks are held out
         (``IndependentLogistic`` and ``PooledLogistic`` for classes).
@@ -129,8 +131,9 @@ class Comparison:
             gain = transfer_gain(loss, losses[baseline], task_of, n_tasks, each)
             verdict = np.full(n_tasks, "unharmed", dtype=object)
             verdict[n_tested == 0] = "untested"
-            verdict[gain.gain > gain.standard_error] = "helped"
-            verdict[gain.gain < -gain.standard_error] = "hurt"
+            least = np.maximum(gain.standard_error, _ROUNDING)
+            verdict[gain.gain > least] = "helped"
+            verdict[gain.gain < -least] = "hurt"
             frame = {
                 "task": labels,
                 "n_rows": n_rows,
@@ -273,7 +276,7 @@ class Comparison:
             if record["method"] == self.baseline:
                 cells += ["baseline", "", "", ""]
             else:
-                cells += [f"{record['gain']:+.1%} ± {record['gain_se']:.1%}", *(str(record[word]) for word in words)]
+                cells += [shown_gain(record["gain"], record["gain_se"]), *(str(record[word]) for word in words)]
             cells.append(f"{record['fit_seconds']:.3g}")
             style = " style='font-weight: bold'" if record["method"] == self.recommended else ""
             rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
@@ -343,7 +346,7 @@ def _within_one_error(
 
 def _clearly_hurt(tasks: pd.DataFrame) -> dict[str, int]:
     """How many tasks each method makes worse by more than two of their standard errors."""
-    clear = tasks["gain"] < -2.0 * tasks["gain_se"]
+    clear = tasks["gain"] < -(2.0 * tasks["gain_se"]).clip(lower=_ROUNDING)
     return {str(name): int(count) for name, count in clear.groupby(tasks["method"]).sum().items()}
 
 
