@@ -154,3 +154,39 @@ def test_cells_of_new_rows_are_read_as_those_of_the_fit(path, tmp_path, capsys):
         err = capsys.readouterr().err
         assert said in err
         assert "--features" not in err
+
+
+def said_of(frame, path, capsys, *more):
+    frame.to_csv(path, index=False)
+    assert main(["compare", path, *COLUMNS, *more]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_problems_that_the_doctor_finds_stand_below_the_comparison(path, capsys):
+    assert "Problem" not in said_of(FRAME, path, capsys, *QUICK)
+    assert "Problem: 'copy' is the target" in said_of(FRAME.assign(copy=2.0 * FRAME["stay"]), path, capsys, *QUICK)
+    spelled = [label.upper() if i % 2 else label for i, label in enumerate(FRAME["ward"])]
+    assert "differ in case, blanks or leading zeros only: 'WARD A'" in said_of(
+        FRAME.assign(ward=spelled), path, capsys, *QUICK
+    )
+    zeros = ["07" if i < N_ROWS else "7" if i < 2 * N_ROWS else label for i, label in enumerate(FRAME["ward"])]
+    assert "'07', '7'" in said_of(FRAME.assign(ward=zeros), path, capsys, *QUICK)
+
+
+def test_where_nothing_predicts_better_than_means_the_recommendation_says_so(path, capsys):
+    noise = np.random.default_rng(0).normal(size=len(FRAME))
+    assert "No method predicts clearly better" not in said_of(FRAME, path, capsys, *QUICK)
+    assert "No method predicts clearly better than means" in said_of(FRAME.assign(stay=noise), path, capsys, *QUICK)
+    classes = np.where(noise > 0.0, "long", "short")
+    found = said_of(FRAME.assign(stay=classes), path, capsys, "--methods", "PooledLogistic")
+    assert "No method predicts clearly better than the overall class shares" in found
+
+
+def test_few_whole_numbers_are_said_to_be_taken_for_measurements(path, capsys):
+    marks = np.clip(np.round(FRAME["stay"] + 3.0), 1, 5)
+    assert "holds 5 whole numbers, 1 to 5: taken for measurements" in said_of(
+        FRAME.assign(stay=marks), path, capsys, *QUICK
+    )
+    found = said_of(FRAME.assign(stay=marks), path, capsys, "--methods", "PooledLogistic", "--scoring", "log_loss")
+    assert "taken for measurements" not in found
+    assert "5 classes (1, 2, 3, 4, 5)" in found

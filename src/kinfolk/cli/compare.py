@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kinfolk.cli._progress import with_progress
 from kinfolk.cli._table import add_table_arguments, check_places, read, sizes
 
+_FEW = 10  # values of a target that may be classes
+
 if TYPE_CHECKING:
     from kinfolk.selection import Comparison
 
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     numbers = cache(lambda: summarize_comparison(comparison, command=command))
     if args.format == "text":
-        _print(comparison)
+        _print(comparison, [one for one in numbers()["findings"] or [] if one["severity"] == "problem"])
     else:
         print(_json(numbers()) if args.format == "json" else to_markdown(numbers()), end="", flush=True)
     written = sys.stdout if args.format == "text" else sys.stderr
@@ -134,7 +136,7 @@ def _words(args: argparse.Namespace) -> list[str]:
     return [*words, *(["--drop-missing"] if args.drop_missing else [])]
 
 
-def _print(comparison: "Comparison") -> None:
+def _print(comparison: "Comparison", problems: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
@@ -176,11 +178,15 @@ def _print(comparison: "Comparison") -> None:
     console.print(f"\nUse {comparison.reason}", highlight=False)
     console.print(Text(f"Task by task: {by_task(comparison)}"))
     for line in _notes(comparison):
-        console.print(line, highlight=False)
+        console.print(Text(line))
+    for found in problems:
+        console.print(Text.assemble(("Problem: ", "bold red"), f"{found['text']} {found['remedy']}"))
     sys.stdout.flush()
 
 
 def _notes(comparison: "Comparison") -> list[str]:
+    import numpy as np
+
     data = comparison.data_summary
     notes = [f"Not fitted: {name}: {why}" for name, why in comparison.failures.items()]
     if data["one_row_tasks"]:
@@ -191,4 +197,10 @@ def _notes(comparison: "Comparison") -> list[str]:
     if data["duplicated_columns"]:
         pairs = [f"{name} = {first}" for name, first in data["duplicated_columns"][:8]]
         notes.append(f"Duplicated columns: {', '.join(pairs)}")
+    few = np.unique(comparison.truth)
+    if not data["classes"] and 2 < len(few) <= _FEW and (few % 1.0 == 0.0).all():
+        notes.append(
+            f"The target holds {len(few)} whole numbers, {few[0]:g} to {few[-1]:g}: taken for measurements here; "
+            "--scoring log_loss takes them for classes."
+        )
     return notes

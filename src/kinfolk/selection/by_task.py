@@ -1,6 +1,7 @@
 """Which tasks win by sharing and which are better alone, in one sentence with their names."""
 
-from kinfolk.selection.comparison import ALONE, Comparison
+from kinfolk.selection.comparison import Comparison
+from kinfolk.selection.recommendation import ALONE
 
 _NAMED = 8  # tasks in the sentence
 
