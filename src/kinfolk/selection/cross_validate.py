@@ -26,6 +26,7 @@ from kinfolk.selection.held_out import (
     gathered,
     hold_out,
     named_methods,
+    with_names,
 )
 from kinfolk.selection.summary import data_summary
 from kinfolk.validation import (
@@ -36,6 +37,7 @@ from kinfolk.validation import (
     check_weights,
     encode_labels,
     holds_classes,
+    response_names,
 )
 
 _POPULATION_BASELINE = {"regressor": "PooledRidge", "classifier": "PooledLogistic"}
@@ -117,9 +119,10 @@ def compare(
         truth: Any = classes[targets.astype(np.int64)]
     else:
         kind, classes = "regressor", np.zeros(0)
-        truth = targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
+        targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
+        truth = with_names(targets, y)
     wide = targets.ndim == 2
-    labels, codes = _tasks(table.labels, targets, task)
+    labels, codes = _tasks(table.labels, targets, task, response_names(y))
     estimators = named_methods(methods if image_shape is None else _with_net(methods, kind, image_shape), task, kind)
     splitter = folds_within(cv, task, wide, random_state)
     folds = [(train, test) for train, test in splitter.split(X, y) if len(test)]
@@ -209,10 +212,13 @@ def _shares(classes: LabelArray, targets: FloatArray) -> dict[str, float]:
     return {str(name): float(share) for name, share in zip(classes, counts, strict=True)}
 
 
-def _tasks(labels: LabelArray | None, targets: FloatArray, task: str | int | None) -> tuple[LabelArray, IntArray]:
+def _tasks(
+    labels: LabelArray | None, targets: FloatArray, task: str | int | None, responses: LabelArray | None
+) -> tuple[LabelArray, IntArray]:
     """Labels of the tasks and the task of each row (wide data: of each column)."""
     if targets.ndim == 2:
-        return np.arange(targets.shape[1]), np.arange(targets.shape[1])
+        codes = np.arange(targets.shape[1])
+        return codes if responses is None else responses, codes
     if labels is None:
         raise InputError(
             "compare needs tasks: give task= (the column of X that says which task a row belongs to), "

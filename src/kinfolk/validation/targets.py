@@ -88,6 +88,22 @@ def check_target(y: Any, *, n_rows: int, allow_2d: bool, allow_missing: bool, na
     return values if two_d and len(columns) > 1 else np.ascontiguousarray(values[:, 0])
 
 
+def response_names(y: Any) -> LabelArray | None:
+    """Names of the columns of a table of responses; None for arrays, and where they are not text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kinfolk.validation import response_names
+    >>> response_names(pd.DataFrame({"fat": [1.0], "water": [2.0]})).tolist()
+    ['fat', 'water']
+    """
+    if not nw.dependencies.is_into_dataframe(y):
+        return None
+    names, _ = open_table(y, "y")
+    return None if names is None else np.array(names, dtype=object)
+
+
 def check_regression_target(y: Any, *, name: str = "y") -> None:
     """Refuse a target that is meant for classification.
 
