@@ -82,3 +82,31 @@ def test_a_task_that_its_own_fit_meets_exactly_is_shown_in_a_few_signs(tmp_path)
     texts = [(tmp_path / "r.html").read_text(), to_markdown(summarize_comparison(found)), found._repr_html_()]
     for text in texts:
         assert not re.search(r"\d{9}(\.\d)?%", text)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"cv": "many"}, "cv must be a number of folds"),
+        ({"cv": None}, "cv must be a number of folds"),
+        ({"methods": [IndependentRidge]}, "methods holds a class, IndependentRidge"),
+    ],
+)
+def test_what_is_neither_folds_nor_an_estimator_is_refused(more, said):
+    with pytest.raises(InputError, match=said):
+        compare(X, Y, **(QUICK | more))
+
+
+def test_a_method_that_was_not_compared_is_refused_by_name():
+    with pytest.raises(InputError, match=r"no method 'Magic' in the comparison; there are .*PooledRidge"):
+        compare(X, Y, **QUICK).refit("Magic")
+
+
+def test_rows_of_weight_zero_are_no_rows():
+    """Tasks 0 to 2 have no other: they are not tested, and the baseline is not asked for them."""
+    found = compare(X, Y, **QUICK, sample_weight=np.where(CODES < 3, 0.0, 1.0))
+    tested = found.tasks[found.tasks["method"] == "PooledRidge"].set_index("task")["n_tested"]
+    assert tested.tolist() == [0, 0, 0, 5, 5, 5]
+    assert found.best_estimator().tasks_.tolist() == [3, 4, 5]
+    write = summarize_comparison(found)
+    assert "of 3 tested tasks" in write["by_task"]

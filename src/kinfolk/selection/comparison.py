@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
 from kinfolk.metrics import (
     auc_within,
     deviance_explained,
@@ -253,6 +254,10 @@ class Comparison:
 
     def refit(self, method: str) -> Any:
         """Return one of the methods compared, fitted on all rows."""
+        if method not in self.estimators:
+            raise InputError(
+                f"There is no method {method!r} in the comparison; there are {', '.join(self.estimators)}."
+            )
         X, y, sample_weight = self.data
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return clone(self.estimators[method]).fit(X, y, **weights)

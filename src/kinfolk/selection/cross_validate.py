@@ -125,7 +125,10 @@ def compare(
     labels, codes = _tasks(table.labels, targets, task, response_names(y))
     estimators = named_methods(methods if image_shape is None else _with_net(methods, kind, image_shape), task, kind)
     splitter = folds_within(cv, task, wide, random_state)
-    folds = [(train, test) for train, test in splitter.split(X, y) if len(test)]
+    folds = list(splitter.split(X, y))
+    if weights is not None:  # a row of weight 0 is none
+        folds = [(train[weights[train] > 0.0], test[weights[test] > 0.0]) for train, test in folds]
+    folds = [(train, test) for train, test in folds if len(test)]
     if not folds:
         raise InputError("The splitter left no row to test: every task has one row. Use LeaveTasksOut.")
     whole_tasks = not wide and any(len(np.setdiff1d(codes[test], codes[train])) for train, test in folds)

@@ -143,6 +143,8 @@ def named_methods(
                 purpose = "numbers" if kind == "regressor" else "classes"
                 raise InputError(f"There is no method {method!r} for {purpose}; there are {', '.join(public)}.")
             method = public[method]()
+        if isinstance(method, type):
+            raise InputError(f"methods holds a class, {method.__name__}: give an estimator, {method.__name__}(...).")
         pairs.append((name or type(method).__name__, method))
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -165,6 +167,8 @@ def with_names(targets: FloatArray, y: Any) -> Any:
 
 def folds_within(cv: Any, task: str | int | None, wide: bool, random_state: int | None) -> Any:
     """The splitter that ``cv`` names: K folds inside the tasks, for wide data over rows."""
+    if isinstance(cv, str) or not (isinstance(cv, int) or hasattr(cv, "split")):
+        raise InputError(f"cv must be a number of folds, or a splitter such as TaskKFold; got {cv!r}.")
     if not isinstance(cv, int):
         return cv
     return (KFold if wide else TaskKFold)(

@@ -62,7 +62,7 @@ def beats_the_mean(
     """Whether some method predicts better than no features at all, by more than one paired standard error.
 
     No features: the mean of the task's other rows (of tasks with two or more), or of all other rows; for classes their
-    shares in all other rows.
+    overall shares.
 
     Examples
     --------
@@ -73,9 +73,8 @@ def beats_the_mean(
     """
     each = np.ones(len(truth)) if weights is None else weights
     if scoring == "log_loss":
-        counts = np.bincount(truth.astype(np.int64), each)
-        others = (counts[truth.astype(np.int64)] - each) / np.maximum(counts.sum() - each, 1e-300)
-        bars, tested = [-np.log(np.maximum(others, 1e-15))], each > 0.0
+        counts, tested = np.bincount(truth.astype(np.int64), each), each > 0.0
+        bars = [-np.log(np.maximum(counts / counts.sum(), 1e-15))[truth.astype(np.int64)]]
     else:
         tested = (each > 0.0) & (np.bincount(task_of, each > 0.0)[task_of] > 1)
         bars = []
