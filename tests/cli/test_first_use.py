@@ -190,3 +190,14 @@ def test_few_whole_numbers_are_said_to_be_taken_for_measurements(path, capsys):
         FRAME.assign(stay=marks), path, capsys, *QUICK
     )
     assert read_table(path, task="ward", target="stay").y.dtype == "int64"  # as classes: 1, not 1.0
+
+
+def test_true_and_false_are_classes_of_these_names(path, tmp_path, capsys):
+    model, new = str(tmp_path / "m.kin"), str(tmp_path / "new.csv")
+    frame = FRAME.assign(stay=FRAME["stay"] > 0.0)
+    frame.to_csv(path, index=False)
+    frame.head(4).assign(ward="Ward Z").to_csv(new, index=False)
+    assert main(["fit", path, *COLUMNS, "--method", "MeanRegularizedClassifier", "--save", model]) == 0
+    assert load_model(model).classes_.tolist() == [False, True]
+    assert main(["adapt", model, new, "--target", "stay", "--save", model]) == 0
+    assert "1 new tasks, 7 in all" in capsys.readouterr().out

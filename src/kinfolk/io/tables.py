@@ -252,8 +252,8 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def is_class(column: pd.Series) -> bool:
-    """Whether a column is text through and through: a class, which the check of the target explains."""
-    return not _is_number(column) and _share_of_numbers(column) < 0.5
+    """Whether a column is True and False, or text through and through: classes, as the check of the target says."""
+    return pd.api.types.is_bool_dtype(column) or (not _is_number(column) and _share_of_numbers(column) < 0.5)
 
 
 def _share_of_numbers(column: pd.Series) -> float:
