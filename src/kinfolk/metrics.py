@@ -3,6 +3,7 @@
 All functions take one number per observation and the task index of each, and sum with ``bincount``: no loop over tasks.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,6 +171,8 @@ def transfer_gain(
     ([0.5, -0.5], 0.167)
     """
     each = np.ones(len(loss)) if weights is None else weights
+    unit = _power_of_two(np.concatenate((loss, baseline)))
+    loss, baseline = loss / unit, baseline / unit
     difference = baseline - loss
     mean = task_mean(difference, codes, n_tasks, weights)
     level = task_mean(baseline, codes, n_tasks, weights)
@@ -191,6 +194,21 @@ def transfer_gain(
     )
 
 
+def shown_gain(gain: float | None, error: float | None = None) -> str:
+    """A gain in percent with its standard error; in powers of ten where it is below -10,000%.
+
+    Examples
+    --------
+    >>> shown_gain(0.312, 0.061), shown_gain(-2.5e29, 1e28), shown_gain(None)
+    ('+31.2% ± 6.1%', '-2.5e+31% ± 1e+30%', '–')
+    """
+    if gain is None or math.isnan(gain):
+        return "–"
+    digits = ".1f" if gain > -100.0 else ".2g"
+    around = "" if error is None or math.isnan(error) else f" ± {100.0 * error:{digits}}%"
+    return f"{100.0 * gain:+{digits}}%{around}"
+
+
 def clustered_error(difference: FloatArray, codes: IntArray, n_tasks: int, weights: FloatArray | None = None) -> float:
     """Standard error of the mean of ``difference`` with whole tasks as the units; NaN with one task.
 
@@ -202,8 +220,14 @@ def clustered_error(difference: FloatArray, codes: IntArray, n_tasks: int, weigh
     """
     each = np.ones(len(difference)) if weights is None else weights
     mean = float(np.average(difference, weights=each))
-    deviation = np.bincount(codes, each * (difference - mean), minlength=n_tasks)
+    deviation = np.bincount(codes, each * (difference - mean), minlength=n_tasks).astype(float)
     present = int((np.bincount(codes, each, minlength=n_tasks) > 0).sum())
     if present < 2:
         return float("nan")
-    return float(np.sqrt(present / (present - 1) * (deviation**2).sum()) / each.sum())
+    unit = _power_of_two(deviation)
+    return unit * float(np.sqrt(present / (present - 1) * ((deviation / unit) ** 2).sum()) / each.sum())
+
+
+def _power_of_two(values: FloatArray) -> float:
+    """The unit in which squares are neither too large nor too small, and no digit changes."""
+    return math.ldexp(1.0, math.frexp(float(np.abs(values).max(initial=0.0)))[1])

@@ -179,7 +179,7 @@ def test_awkward_tables_work(case, csv, capsys):
     expected = {
         "one-row": "1 task has one row",
         "a constant": "Constant columns (they tell nothing): flat",
-        "blanks": "Dropped 1 rows",
+        "blanks": "Dropped 1 row with",
     }
     for start, text in expected.items():
         assert not case.startswith(start) or text in out + err

@@ -7,7 +7,7 @@ import pytest
 
 import kinfolk
 from kinfolk.datasets import make_shared_representation
-from kinfolk.selection.by_task import beside_baseline, by_task
+from kinfolk.selection.by_task import _lost, beside_baseline, by_task
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,11 @@ def test_nothing_to_compare():
     made = make_shared_representation(n_tasks=4, n_samples=8, n_features=2, rank=1, random_state=0)
     alone = kinfolk.compare(made.X, made.y, task="task", methods=["IndependentRidge"])
     assert by_task(alone) == "Nothing was compared with fitting each task alone."
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [(-0.28, "-28%"), (-0.0004, "-0.04%"), (-1.5, "2.5 times the error"), (-3e20, "alone it has next to no error")],
+)
+def test_losses_are_said_with_a_digit_that_counts(gain, said):
+    assert _lost(gain) == said

@@ -16,7 +16,15 @@ from kinfolk.exceptions import InputError
 from kinfolk.result import FitResult
 from kinfolk.scaling import Scaling
 from kinfolk.tasks import TaskData
-from kinfolk.validation import Table, check_seen, check_table, check_weights, encode_labels, match_labels
+from kinfolk.validation import (
+    Table,
+    check_seen,
+    check_table,
+    check_weights,
+    encode_labels,
+    match_labels,
+    response_names,
+)
 
 _COMMON = (
     "tasks_",
@@ -137,16 +145,22 @@ class TaskEstimator(TaskReader, ABC):
 
 
 def lay_out(
-    table: Table, targets: FloatArray, weights: FloatArray | None
+    table: Table, targets: FloatArray, weights: FloatArray | None, y: Any = None
 ) -> tuple[LabelArray, IntArray | slice, FloatArray, IntArray]:
-    """Sorted task labels; and for every observation its row of X, its target and its task index."""
+    """Sorted task labels; and for every observation its row of X, its target and its task index.
+
+    Tasks of wide data stand in the order of its columns, and are called as these are in ``y``, the targets as they were
+    given, if they have names there.
+    """
     used = np.ones(len(table.features), dtype=bool) if weights is None else weights > 0
     if targets.ndim == 2:
         tasks, rows = np.nonzero((~np.isnan(targets) & used[:, None]).T)
         empty = np.setdiff1d(np.arange(targets.shape[1]), tasks)
+        names = response_names(y)
+        labels = np.arange(targets.shape[1]) if names is None else names
         if len(empty):
-            raise InputError(f"Responses {listed(empty)} (columns of y) hold no value; leave them out.")
-        return np.arange(targets.shape[1]), rows, targets[rows, tasks], tasks
+            raise InputError(f"Responses {listed(labels[empty])} (columns of y) hold no value; leave them out.")
+        return labels, rows, targets[rows, tasks], tasks
     kept: IntArray | slice = slice(None) if used.all() else np.flatnonzero(used)
     if table.labels is None:
         target = targets[kept]

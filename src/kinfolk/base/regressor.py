@@ -37,7 +37,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
     Attributes
     ----------
     tasks_ : (T,) array
-        Task labels, sorted.
+        Task labels, sorted; for wide data the names of the responses in their order, or 0, 1, ... where they have none.
     coef_ : (T, d) array
     intercept_ : (T,) array
         In the user's units.
@@ -79,7 +79,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):  # type: ignore[misc]  # sci
             y, n_rows=len(table.features), allow_2d=self.task is None, allow_missing=self.task is None
         )
         weights = check_weights(sample_weight, n_rows=len(table.features))
-        self.tasks_, rows, target, codes = lay_out(table, targets, weights)
+        self.tasks_, rows, target, codes = lay_out(table, targets, weights, y)
         self._wide = targets.ndim == 2
         data = TaskData.build(
             table.features[rows],

@@ -2,6 +2,8 @@
 
 import argparse
 
+from kinfolk.cli._table import check_places
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -17,18 +19,17 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.cli.predict import columns_of
     from kinfolk.exceptions import InputError
     from kinfolk.io import load_model, read_frame, save_model
+    from kinfolk.io.tables import as_numbers, check_names, is_class
 
+    check_places(args.save)
     model = load_model(args.model)
     if not hasattr(model, "adapt"):
         raise InputError(f"{args.model!r} holds a {type(model).__name__}, which has no tasks: fit it again instead.")
     frame = read_frame(args.table)
-    for name in filter(None, (args.target, args.weights)):
-        if name not in frame.columns:
-            raise InputError(
-                f"There is no column {name!r} in {args.table!r}. Columns: {', '.join(map(str, frame.columns))}."
-            )
-    weights = None if args.weights is None else frame[args.weights]
-    adapted = model.adapt(columns_of(model, args.table), frame[args.target], sample_weight=weights)
+    check_names(frame, [name for name in (args.target, args.weights) if name is not None])
+    y = frame[args.target] if is_class(frame[args.target]) else as_numbers(frame[args.target], "target")
+    weights = None if args.weights is None else as_numbers(frame[args.weights], "weights")
+    adapted = model.adapt(columns_of(model, args.table), y, sample_weight=weights)
     save_model(adapted, args.save)
     print(f"{len(adapted.tasks_) - len(model.tasks_)} new tasks, {len(adapted.tasks_)} in all. Model: {args.save}")
     return 0

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.cli._progress import with_progress
-from kinfolk.cli._table import add_table_arguments, check_folders, read
+from kinfolk.cli._table import add_table_arguments, check_places, read, sizes
+
+_FEW = 10  # values of a target that may be classes
 
 if TYPE_CHECKING:
     from kinfolk.selection import Comparison
@@ -20,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_table_arguments(parser)
     parser.add_argument("--methods", default="all", metavar="A,B,...", help="methods to compare (default: all)")
     parser.add_argument("--cv", type=int, default=5, metavar="K", help="folds inside the tasks (default: 5)")
-    parser.add_argument("--scoring", default="auto", choices=["auto", "squared_error", "absolute_error", "log_loss"])
+    parser.add_argument(
+        "--scoring",
+        default="auto",
+        choices=["auto", "squared_error", "absolute_error", "log_loss"],
+        help="auto (the default): log_loss where the target is classes (text, or two values), else squared_error; "
+        "log_loss takes whole numbers for classes",
+    )
     parser.add_argument(
         "--image-shape", metavar="C,H,W", help="features are the pixels of images: a net is one more of all methods"
     )
@@ -67,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     numbers = cache(lambda: summarize_comparison(comparison, command=command))
     if args.format == "text":
-        _print(comparison)
+        _print(comparison, [one for one in numbers()["findings"] or [] if one["severity"] == "problem"])
     else:
         print(_json(numbers()) if args.format == "json" else to_markdown(numbers()), end="", flush=True)
     written = sys.stdout if args.format == "text" else sys.stderr
@@ -99,7 +107,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.report and Path(args.report).suffix.lower() in (".md", ".markdown", ".json"):
         raise InputError(f"--report writes HTML; for {args.report} use --format markdown or --format json, and > FILE.")
     _image_shape(args.image_shape)
-    check_folders(args.report, args.json, args.save)
+    check_places(args.report, args.json, args.save)
 
 
 def _image_shape(text: str | None) -> tuple[int, int, int] | None:
@@ -128,37 +136,37 @@ def _words(args: argparse.Namespace) -> list[str]:
     return [*words, *(["--drop-missing"] if args.drop_missing else [])]
 
 
-def _print(comparison: "Comparison") -> None:
+def _print(comparison: "Comparison", problems: list[dict[str, Any]]) -> None:
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
+    from kinfolk.metrics import shown_gain
     from kinfolk.selection.by_task import by_task
 
     console = Console()
     if not console.is_terminal:
         console.width = 110
     data = comparison.data_summary
-    rows = data["rows_per_task"]
-    console.print(
-        f"{data['n_rows']:,} rows, {data['n_tasks']:,} tasks of {rows['min']} to {rows['max']} rows "
-        f"(median {rows['median']:g}), {data['n_features']} features",
-        highlight=False,
-    )
+    console.print(Text(sizes(data, data["classes"])))
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-    table.add_column("method", overflow="fold")
+    table.add_column("method", no_wrap=True)
     measures = comparison.measures
     for heading in (*measures.values(), "gain", "+/=/-", "secs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in comparison.methods.to_dict("records"):
         own = row["method"] == comparison.baseline
-        gain = "baseline" if own else f"{row['gain']:+.1%} ± {row['gain_se']:.1%}"
+        gain = "baseline" if own else shown_gain(row["gain"], row["gain_se"])
         counts = "" if own else "/".join(str(row[word]) for word in ("helped", "unharmed", "hurt"))
         cells = [f"{row[name]:.4g}" if name in ("loss", "rmse") else f"{row[name]:.3f}" for name in measures]
         cells += [gain, counts]
         style = "bold green" if row["method"] == comparison.recommended else ""
         table.add_row(str(row["method"]), *cells, f"{row['fit_seconds']:.1f}", style=style)
+    width = console.width  # where the terminal is narrower than the table it breaks the lines, and no number is lost
+    console.width = max(width, Measurement.get(console, console.options.update(max_width=1000), table).maximum)
     console.print(table)
+    console.width = width
     words = "D2: log loss saved against the overall class shares. " if "d2" in measures else "within: R2 within tasks. "
     words += "AUC: mean within tasks. " if "auc" in measures else ""
     console.print(
@@ -170,11 +178,15 @@ def _print(comparison: "Comparison") -> None:
     console.print(f"\nUse {comparison.reason}", highlight=False)
     console.print(Text(f"Task by task: {by_task(comparison)}"))
     for line in _notes(comparison):
-        console.print(line, highlight=False)
+        console.print(Text(line))
+    for found in problems:
+        console.print(Text.assemble(("Problem: ", "bold red"), f"{found['text']} {found['remedy']}"))
     sys.stdout.flush()
 
 
 def _notes(comparison: "Comparison") -> list[str]:
+    import numpy as np
+
     data = comparison.data_summary
     notes = [f"Not fitted: {name}: {why}" for name, why in comparison.failures.items()]
     if data["one_row_tasks"]:
@@ -185,4 +197,10 @@ def _notes(comparison: "Comparison") -> list[str]:
     if data["duplicated_columns"]:
         pairs = [f"{name} = {first}" for name, first in data["duplicated_columns"][:8]]
         notes.append(f"Duplicated columns: {', '.join(pairs)}")
+    few = np.unique(comparison.truth)
+    if not data["classes"] and 2 < len(few) <= _FEW and (few % 1.0 == 0.0).all():
+        notes.append(
+            f"The target holds {len(few)} whole numbers, {few[0]:g} to {few[-1]:g}: taken for measurements here; "
+            "--scoring log_loss takes them for classes."
+        )
     return notes

@@ -2,6 +2,8 @@
 
 import argparse
 
+from kinfolk.cli._table import check_places
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -19,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"Say which table to save: {', '.join(DATASETS)}.")
     if args.name is not None and args.name not in DATASETS:
         raise InputError(f"There is no bundled table {args.name!r}; there are {', '.join(DATASETS)}.")
+    check_places(args.save)
     for name in DATASETS if args.name is None else [args.name]:
         data = DATASETS[name]()
         target = data.target if isinstance(data.target, str) else ",".join(data.target)

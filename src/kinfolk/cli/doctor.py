@@ -5,7 +5,7 @@ import json
 import shlex
 from typing import Any
 
-from kinfolk.cli._table import add_column_arguments, check_folders, split_names
+from kinfolk.cli._table import add_column_arguments, check_places, sizes, split_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +22,12 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io.tables import read_columns
     from kinfolk.report import summarize_doctor, write_doctor_report
 
-    check_folders(args.report, args.json)
+    check_places(args.report, args.json)
     features = split_names(args.features)
     assert not isinstance(features, str)
-    frame, y, task = read_columns(args.table, task=args.task, target=args.target, features=features)
+    frame, y, task = read_columns(
+        args.table, task=args.task, target=split_names(args.target, single=True), features=features
+    )
     found = summarize_doctor(
         examine(frame, y, task=task),
         table=args.table,
@@ -59,13 +61,7 @@ def _print(found: dict[str, Any]) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 110
-    data = found["data"]
-    rows = data["rows_per_task"]
-    console.print(
-        f"{data['n_rows']:,} rows, {data['n_tasks']:,} tasks of {rows['min']} to {rows['max']} rows "
-        f"(median {rows['median']:g}), {data['n_features']} features",
-        highlight=False,
-    )
+    console.print(Text(sizes(found["data"], found["data"]["classes"])))
     for fact in found["facts"]:
         console.print(Text(f"  {fact['name']:52}{fact['value']}"))
     for severity, heading, style in (("problem", "Problems", "bold red"), ("note", "Notes", "bold")):

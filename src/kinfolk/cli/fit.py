@@ -2,7 +2,7 @@
 
 import argparse
 
-from kinfolk.cli._table import add_table_arguments, read
+from kinfolk.cli._table import add_table_arguments, check_places, read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +27,11 @@ def run(args: argparse.Namespace) -> int:
     } | classifiers
     if args.method not in methods:
         raise InputError(f"There is no method {args.method!r}; there are {', '.join(methods)}.")
+    check_places(args.save)
     table = read(args)
-    y = table.y
     if args.method not in classifiers:
-        check_regression_target(y)
-    elif y.dtype.kind == "f" and (y % 1 == 0).all():  # tables hold numbers as floats; class 1 is not called 1.0
-        y = y.astype("int64")
-    model = methods[args.method](task=table.task).fit(table.X, y, sample_weight=table.weights)
+        check_regression_target(table.y)
+    model = methods[args.method](task=table.task).fit(table.X, table.y, sample_weight=table.weights)
     save_model(model, args.save)
     classes = f"{len(model.classes_)} classes, " if args.method in classifiers else ""
     if hasattr(model, "weights_"):

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from kinfolk.cli._progress import with_progress
-from kinfolk.cli._table import add_table_arguments, check_folders, read
+from kinfolk.cli._table import add_table_arguments, check_places, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.theory import estimate_problem
     from kinfolk.validation import check_classes, check_table, check_target, holds_classes
 
-    check_folders(args.report, args.json)
+    check_places(args.report, args.json)
     table = read(args)
     if table.task is None:
         raise InputError("plan is for rows of different tasks: name their column with --task, and one --target.")
@@ -51,7 +51,12 @@ def run(args: argparse.Namespace) -> int:
     checked = check_table(table.X, task=table.task)
     y: Any = table.y
     if holds_classes(y):
-        y = check_classes(y, n_rows=len(checked.features))[1]
+        classes, y = check_classes(y, n_rows=len(checked.features))
+        if len(classes) > 2:
+            raise InputError(
+                f"plan is for numbers or two classes; the target {str(table.y.name)!r} holds {len(classes)} classes. "
+                "kinfolk compare measures what sharing brings."
+            )
     else:
         y = check_target(y, n_rows=len(checked.features), allow_2d=False, allow_missing=False)
     assert checked.labels is not None

@@ -4,6 +4,8 @@ import argparse
 import sys
 from typing import Any
 
+from kinfolk.cli._table import check_places
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -30,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from kinfolk.io import load_model
     from kinfolk.io.atomic import atomic_write
 
+    check_places(args.output)
     model = load_model(args.model)
     if hasattr(model, "tasks_"):
         model.set_params(unseen=args.unseen)
@@ -87,15 +90,19 @@ def responses_of(model: Any) -> list[str]:
 
 def columns_of(model: Any, path: str) -> Any:
     """Read the columns that a model was fitted on, in its order; the others are ignored."""
+    from pandas.api.types import is_integer_dtype
+
     from kinfolk.exceptions import InputError
     from kinfolk.io import read_frame
+    from kinfolk.io.tables import as_numbers
 
     if not hasattr(model, "feature_names_in_"):
         raise InputError(
             f"The model was fitted to an array of {model.n_features_in_} columns without names, so that the columns of "
             f"{path!r} cannot be told apart: predict in Python, or fit it to a DataFrame."
         )
-    frame = read_frame(path)
+    task = getattr(model, "task", None)
+    frame = read_frame(path, labels=task)
     names = list(model.feature_names_in_)
     missing = [name for name in names if name not in frame.columns]
     if missing:
@@ -103,4 +110,10 @@ def columns_of(model: Any, path: str) -> Any:
             f"{path!r} lacks {len(missing)} of the {len(names)} columns that the model was fitted on: "
             f"{', '.join(map(repr, missing[:8]))}."
         )
-    return frame[names]
+    frame = frame[names].copy()
+    for name in names:
+        if name != task:
+            frame[name] = as_numbers(frame[name], needed=True)
+    if task is not None and model.tasks_.dtype == object and is_integer_dtype(frame[task]):
+        frame[task] = frame[task].astype(str)  # numbers only as far as these rows go
+    return frame

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kinfolk.cli._progress import with_progress
-from kinfolk.cli._table import check_folders, read
+from kinfolk.cli._table import check_places, read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def _check(args: argparse.Namespace) -> str | int:
         raise InputError(f"--safe must be a number of standard errors >= 0; got {args.safe}.")
     if args.rank not in ("rsc", "cv") and not args.rank.isdecimal():
         raise InputError(f"--rank must be rsc, cv or a whole number; got {args.rank!r}.")
-    check_folders(args.json, args.save, args.report)
+    check_places(args.json, args.save, args.report)
     return int(args.rank) if args.rank.isdecimal() else str(args.rank)
 
 

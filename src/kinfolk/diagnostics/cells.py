@@ -10,6 +10,7 @@ from kinfolk._typing import BoolArray, FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.io.tables import is_class, mostly_numbers, parse_numbers
 from kinfolk.validation import check_labels, list_rows
+from kinfolk.validation.columns import LARGEST
 
 MOSTLY_MISSING = 0.5  # share of a column's cells beyond which it is left out, so that its rows are not
 
@@ -30,7 +31,8 @@ class Cells:
     n_rows : int
         Rows of the table.
     missing : dict of str to int
-        Missing (or infinite, or unreadable) cells of each column that has some; text columns are not counted.
+        Missing (or infinite, unreadable, or too large to be squared) cells of each column that has some; text columns
+        are not counted.
     missing_by_task : dict of str to int
         Rows with a missing cell that would be dropped, of each task that has some.
     lost_tasks : list of str
@@ -89,11 +91,11 @@ def take_apart(frame: pd.DataFrame, y: pd.Series, task: str) -> Cells:
         )
     complete = ~_any(gone, [task, str(y.name), *kept])
     if not complete.any():
-        worst = sorted(gone, key=lambda name: -int(gone[name].sum()))[:5]
+        worst = sorted((name for name in gone if gone[name].any()), key=lambda name: -int(gone[name].sum()))[:5]
         raise InputError(
             "Every row has a missing cell, so that nothing is left to look at. Most are missing in "
-            f"{', '.join(f'{name!r} ({int(gone[name].sum())})' for name in worst)}: leave such columns out with "
-            "--features."
+            f"{', '.join(f'{name!r} ({int(gone[name].sum())})' for name in worst)}: mend them, or leave features out "
+            "with --features."
         )
     known = ~gone[task]
     labels = np.full(len(frame), "", dtype=object)
@@ -129,7 +131,7 @@ def _numbers(column: pd.Series, text: dict[str, str]) -> FloatArray:
     if wrong.any():
         text[str(column.name)] = list_rows(wrong, column.to_numpy(dtype=object))
     values: FloatArray = numbers.to_numpy(dtype=float)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 
 def _any(gone: dict[str, BoolArray], names: list[str]) -> BoolArray:

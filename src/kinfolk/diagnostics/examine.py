@@ -128,11 +128,18 @@ def examine(X: Any, y: Any, *, task: str | int) -> Examination:
     return _measure(take_apart(frame, series, task_name), task_name, str(series.name))
 
 
+def _named(y: LabelArray) -> LabelArray:
+    """Classes as they are called: text, or 1 and not 1.0."""
+    if y.dtype == object:
+        return y.astype(str)
+    return y.astype(np.int64) if y.dtype.kind == "f" and (y % 1 == 0).all() else y
+
+
 def _measure(cells: Cells, task_name: str, target_name: str) -> Examination:
     tasks, codes, counts = np.unique(cells.labels, return_inverse=True, return_counts=True)
     classes, class_counts, columns = None, None, None
     if cells.y.dtype == object or holds_classes(cells.y):
-        classes, which = np.unique(cells.y.astype(str) if cells.y.dtype == object else cells.y, return_inverse=True)
+        classes, which = np.unique(_named(cells.y), return_inverse=True)
         indicators = np.eye(len(classes))[which]
         class_counts = np.zeros((len(tasks), len(classes)), dtype=np.int64)
         np.add.at(class_counts, (codes, which), 1)

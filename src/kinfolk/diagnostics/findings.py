@@ -81,8 +81,8 @@ def _sizes(found: "Examination") -> Iterator[Finding]:
         yield Finding(
             "problem",
             "labels",
-            f"Labels of tasks differ in case or blanks only: {'; '.join(list_names(pair, 3) for pair in alike[:3])}"
-            f"{more(len(alike), 3)}.",
+            f"Labels of tasks differ in case, blanks or leading zeros only: "
+            f"{'; '.join(list_names(pair, 3) for pair in alike[:3])}{more(len(alike), 3)}.",
             "If they are one task, spell them alike.",
             tuple(name for pair in alike for name in pair),
         )
@@ -239,7 +239,7 @@ def _largest(z: FloatArray) -> list[int]:
 def _alike(tasks: LabelArray) -> list[list[str]]:
     spelled: dict[str, list[str]] = {}
     for task in map(str, tasks):
-        spelled.setdefault(" ".join(task.casefold().split()), []).append(task)
+        spelled.setdefault(" ".join(word.lstrip("0") or "0" for word in task.casefold().split()), []).append(task)
     return [names for names in spelled.values() if len(names) > 1]
 
 

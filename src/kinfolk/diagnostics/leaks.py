@@ -54,7 +54,8 @@ def leaks(
     steps = np.diff(features, axis=0)
     moving = (steps != 0.0).any(axis=0)
     ordered = moving & ((steps >= 0.0).all(axis=0) | (steps <= 0.0).all(axis=0)) & enough
-    whole = (features == np.round(features)).all(axis=0) & enough
+    exact = np.abs(features) <= 2.0**53  # beyond, every float is a whole number
+    whole = (exact & (features == np.round(features))).all(axis=0) & enough
     different = np.zeros(d, dtype=bool)
     different[whole] = (np.diff(np.sort(features[:, whole], axis=0), axis=0) > 0.0).all(axis=0)
     order = np.argsort(codes, kind="stable")

@@ -65,7 +65,7 @@ def variance(values: FloatArray, codes: IntArray, counts: IntArray) -> Variance:
     inside = squares.sum(axis=0)
     apart = (counts[:, None] * offsets**2).sum(axis=0)
     between = np.full(values.shape[1], np.nan)
-    np.divide(apart, apart + inside, out=between, where=~constant)
+    np.divide(apart, apart + inside, out=between, where=apart + inside > 0.0)
     intraclass = np.full(values.shape[1], np.nan)
     if 1 < n_tasks < n:
         mean_between, mean_within = apart / (n_tasks - 1), inside / (n - n_tasks)
@@ -74,7 +74,7 @@ def variance(values: FloatArray, codes: IntArray, counts: IntArray) -> Variance:
             mean_between - mean_within,
             mean_between + (typical - 1.0) * mean_within,
             out=intraclass,
-            where=~constant,
+            where=apart + inside > 0.0,
         )
     fixed = ~constant & (inside == 0.0) if n > n_tasks else np.zeros_like(constant)
     return Variance(centred, offsets + middle, squares, between, intraclass, constant, fixed)
@@ -82,6 +82,7 @@ def variance(values: FloatArray, codes: IntArray, counts: IntArray) -> Variance:
 
 def kurtosis(centred: FloatArray) -> FloatArray:
     """Fourth moment over the squared second, of columns about their task means (Gaussian: 3); NaN where all is 0."""
+    centred = centred / np.maximum(np.abs(centred).max(axis=0), np.finfo(float).tiny)  # whose fourth powers are numbers
     second = (centred**2).mean(axis=0)
     found: FloatArray = np.full(centred.shape[1], np.nan)
     np.divide((centred**4).mean(axis=0), second**2, out=found, where=second > 0.0)

@@ -1,7 +1,7 @@
 """Read a table from a file, and choose its task, target and feature columns."""
 
 import gzip
-import warnings
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,21 @@ import pyarrow as pa
 from kinfolk._typing import BoolArray, FloatArray
 from kinfolk.datasets import DATASETS
 from kinfolk.exceptions import InputError
+from kinfolk.io.delimited import BLANK, SEPARATORS, UNNAMED, read_delimited, refuse_repeated
 from kinfolk.validation import list_rows
+from kinfolk.validation.columns import LARGEST
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _BINARY: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 _DAMAGED = (
     pd.errors.EmptyDataError,
     pd.errors.ParserError,
-    UnicodeDecodeError,
     pa.ArrowInvalid,
     EOFError,
     gzip.BadGzipFile,
     zlib.error,
 )
-_BLANK = {"", "na", "n/a", "nan", "null", "none", "-", ".", "?"}
+_DIGITS = r"\d{1,3}(?:[,.' \xa0\u202f]\d{3})+(?:[,.]\d+)?|\d+(?:[,.]\d+)?"  # with or without thousands set off
+_FIGURE = re.compile(rf"[+-]?(?:[$€£¥]\s?)?[+-]?(?:{_DIGITS})(?:[eE][+-]?\d+)?(?:\s?[%‰$€£¥])?")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class TableFile:
     weights : (n,) array or None
     left_out : list of str
         Columns that are not numeric and were not asked for.
+    unnamed : list of str
+        Columns without a name, such as the row numbers that pandas and R write, that were not asked for.
     dropped : int
         Rows dropped because a cell was missing.
     """
@@ -54,11 +57,14 @@ class TableFile:
     task: str | None
     weights: FloatArray | None
     left_out: list[str]
+    unnamed: list[str]
     dropped: int
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
+def read_frame(path: str | Path, labels: str | None = None) -> pd.DataFrame:
     """Read a csv, tsv (also .gz), parquet or feather file; or a bundled set by its name.
+
+    ``labels`` may name the column of task labels: in a text file it stays text when one of them has leading zeros.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         return DATASETS[str(path)]().frame
     path = Path(path)
     suffix = next((s.lower() for s in reversed(path.suffixes) if s.lower() != ".gz"), "")
-    if suffix not in _SEPARATORS | _BINARY:
+    if suffix not in SEPARATORS | _BINARY:
         raise InputError(
             f"Cannot tell what kind of table {str(path)!r} is: expected a name ending in "
             f".csv, .tsv, .parquet or .feather, or a bundled set ({', '.join(DATASETS)})."
@@ -77,17 +83,15 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r}. Bundled sets: {', '.join(DATASETS)}.")
     try:
-        if suffix in _SEPARATORS:
-            header = pd.read_csv(path, sep=_SEPARATORS[suffix], header=None, nrows=1, dtype=str)
-            _refuse_repeated(header.iloc[0].tolist(), path)
-            with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-                frame = pd.read_csv(path, sep=_SEPARATORS[suffix], low_memory=False, index_col=False)
+        if suffix in SEPARATORS:
+            frame = read_delimited(path, suffix, labels)
         else:
             frame = _BINARY[suffix](path)
-            _refuse_repeated(list(frame.columns), path)
-    except pd.errors.ParserWarning as error:
+            refuse_repeated(list(frame.columns), path)
+    except UnicodeDecodeError as error:
         raise InputError(
-            f"Rows of {str(path)!r} have more cells than the header has names: mend header or rows."
+            f"{str(path)!r} is not UTF-8 text ({error.reason}: {error.object[error.start : error.end]!r}). Save it as "
+            "UTF-8 (Excel: 'CSV UTF-8'), or convert it: iconv -f latin1 -t utf-8 OLD > NEW."
         ) from error
     except _DAMAGED as error:
         raise InputError(f"{str(path)!r} could not be read as {suffix[1:]}: {error}") from error
@@ -147,39 +151,50 @@ def read_table(
             f"Name the column that says which task a row belongs to with --task (or several --target columns, each a "
             f"task). Columns: {_listed(frame)}."
         )
-    others = _others(frame, [*targets, *([task] if task else []), *([weights] if weights else [])], features)
+    named = [name for name in (task, weights) if name is not None]
+    others = _others(frame, [*targets, *named], features)
+    unnamed = [str(name) for name in frame.columns if features is None and name not in [*others, *targets, *named]]
     numeric, left_out = _numeric(frame, others, asked=features is not None)
     if not numeric:
         found = f"none of {_listed(frame[others])} is numeric" if others else "there is no other column"
         raise InputError(f"No feature column is left: {found}.")
-    values = frame[[*numeric, *([task] if task else []), *targets, *([weights] if weights else [])]].copy()
+    values = frame[[*numeric, *targets, *named]].copy()
     for name in numeric:
         values[name] = as_numbers(values[name])
-    for name in [*targets, *([weights] if weights else [])]:
+    for name in (name for name in [*targets, *named] if name != task):
         if not is_class(values[name]):
             values[name] = as_numbers(values[name], what="weights" if name == weights else "target")
     values, dropped = _without_missing(values, targets, task, drop_missing)
+    y = values[targets] if wide or len(targets) > 1 else values[targets[0]]
+    if y.ndim == 1 and y.dtype.kind == "f" and (y % 1 == 0).all() and (y.abs() <= 2.0**53).all():
+        y = y.astype("int64")  # a class is called 1, not 1.0
     return TableFile(
-        X=values[[*numeric, *([task] if task else [])]],
-        y=values[targets] if wide or len(targets) > 1 else values[targets[0]],
+        X=values[[*numeric, *([] if task is None else [task])]],
+        y=y,
         task=task,
         weights=None if weights is None else values[weights].to_numpy(dtype=float),
         left_out=left_out,
+        unnamed=unnamed,
         dropped=dropped,
     )
 
 
 def read_columns(
-    path: str | Path, *, task: str | None = None, target: str | None = None, features: Sequence[str] | None = None
+    path: str | Path,
+    *,
+    task: str | None = None,
+    target: str | Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.Series, str]:
     """Features with the task column, the target and the name of the task column, with all cells as they are.
 
     Parameters and errors about names are those of `read_table`; nothing is left out, dropped or converted.
     """
     frame, task, target = _named(path, task, target)
-    if task is None:
+    if task is None or not isinstance(target, str):
         raise InputError(
-            f"Name the column that says which task a row belongs to with --task. Columns: {_listed(frame)}."
+            "Name the column that says which task a row belongs to with --task, and one --target: wide data, in which "
+            f"each of several targets is a task, cannot be looked at here. Columns: {_listed(frame)}."
         )
     others = _others(frame, [target, task], features)
     if not others:
@@ -189,33 +204,31 @@ def read_columns(
 
 def _named(path: str | Path, task: str | None, target: Any) -> tuple[pd.DataFrame, str | None, Any]:
     """The frame, and its task and target, which a bundled set knows."""
-    frame = read_frame(path)
+    frame = read_frame(path, labels=task)
     if str(path) in DATASETS:
         known = DATASETS[str(path)]()
         task = known.task if task is None else task
         target = known.target if target is None else target
-    if target is None:
+    if target is None or not len(target):
         raise InputError(f"Name the column to predict with --target. Columns: {_listed(frame)}.")
     return frame, task, target
 
 
 def _others(frame: pd.DataFrame, special: list[str], features: Sequence[str] | None) -> list[str]:
-    """Columns to predict from: those named, else all that are nothing special."""
+    """Columns to predict from: those asked for, else all that have a name and are nothing special."""
     used = [*special, *(features or [])]
-    _check_names(frame, used)
+    check_names(frame, used)
     twice = sorted({name for name in used if used.count(name) > 1})
     if twice:
         raise InputError(
             f"Column(s) {', '.join(map(repr, twice))} are named twice: as task, target, weights or feature, "
             "a column can be one thing at once."
         )
-    return list(features) if features is not None else [name for name in frame.columns if name not in special]
-
-
-def _refuse_repeated(names: list[Any], path: Path) -> None:
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"Column name(s) {', '.join(map(repr, twice))} stand twice in {str(path)!r}: rename one.")
+    return (
+        list(features)
+        if features is not None
+        else [name for name in frame.columns if name not in special and not UNNAMED.fullmatch(str(name))]
+    )
 
 
 def _listed(frame: pd.DataFrame) -> str:
@@ -223,7 +236,8 @@ def _listed(frame: pd.DataFrame) -> str:
     return ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
 
 
-def _check_names(frame: pd.DataFrame, names: list[str]) -> None:
+def check_names(frame: pd.DataFrame, names: list[str]) -> None:
+    """Names that no column has are an error, with the name that is most like them."""
     missing = [name for name in names if name not in frame.columns]
     if missing:
         hints = []
@@ -238,16 +252,30 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def is_class(column: pd.Series) -> bool:
-    """Whether a column is text through and through: a class, which the check of the target explains."""
-    return not _is_number(column) and bool(pd.to_numeric(column, errors="coerce").notna().mean() < 0.5)
+    """Whether a column is True and False, or text through and through: classes, as the check of the target says."""
+    return pd.api.types.is_bool_dtype(column) or (not _is_number(column) and _share_of_numbers(column) < 0.5)
+
+
+def _share_of_numbers(column: pd.Series) -> float:
+    cells = column[~_is_blank(column)]
+    return float((pd.to_numeric(cells, errors="coerce").notna() | _is_figure(cells)).mean())
+
+
+def _is_blank(column: pd.Series) -> pd.Series:
+    return column.isna() | column.astype("string").str.strip().str.lower().isin(BLANK).fillna(False).astype(bool)
+
+
+def _is_figure(column: pd.Series) -> pd.Series:
+    """Where a number stands, if with a decimal comma, thousands set off, a percent sign or a currency."""
+    return column.astype("string").str.strip().str.fullmatch(_FIGURE).fillna(False).astype(bool)
 
 
 def mostly_numbers(column: pd.Series) -> bool:
-    """Whether at least half of what a column holds can be read as numbers."""
+    """Whether at least half of what a column holds are numbers, if only with signs that a computer does not read."""
     return _is_number(column) or (
         not isinstance(column.dtype, pd.CategoricalDtype)
         and not pd.api.types.is_datetime64_any_dtype(column)
-        and bool(pd.to_numeric(column.dropna(), errors="coerce").notna().mean() >= 0.5)
+        and _share_of_numbers(column) >= 0.5
     )
 
 
@@ -268,18 +296,25 @@ def parse_numbers(column: pd.Series) -> tuple[pd.Series, BoolArray]:
     if _is_number(column):
         return column.astype(float), np.zeros(len(column), dtype=bool)
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    text = column.astype("string").str.strip().str.lower()
-    blank = column.isna() | text.isin(_BLANK)
-    return numbers, (numbers.isna() & ~blank).to_numpy(dtype=bool)
+    return numbers, (numbers.isna() & ~_is_blank(column)).to_numpy(dtype=bool)
 
 
-def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
-    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells."""
+def as_numbers(column: pd.Series, what: str = "feature", *, needed: bool = False) -> pd.Series:
+    """Return the column as float64, NaN where a cell is blank; text is an error that names the cells.
+
+    ``needed``: a feature that cannot be left out.
+    """
     numbers, wrong = parse_numbers(column)
     if wrong.any():
         leave = (
-            f", or leave it out: name the others with --features without {column.name!r}" if what == "feature" else ""
+            f", or leave it out: name the others with --features without {column.name!r}"
+            if what == "feature" and not needed
+            else ""
         )
+        if _is_figure(column[wrong]).any():
+            leave += (
+                ". Numbers have a decimal point, nothing between thousands, and neither percent signs nor currencies"
+            )
         raise InputError(
             f"The {what} column {column.name!r} holds text, {list_rows(wrong, column.to_numpy(dtype=object))} "
             f"(rows counted from 0, header not counted). A {what} must be a number in every row: mend the cells"
@@ -291,34 +326,36 @@ def as_numbers(column: pd.Series, what: str = "feature") -> pd.Series:
 def _without_missing(
     values: pd.DataFrame, targets: list[str], task: str | None, drop_missing: bool
 ) -> tuple[pd.DataFrame, int]:
-    """Refuse missing and infinite cells, or drop their rows; responses of wide data may be missing."""
+    """Refuse cells without a number that can be used, or drop their rows; responses of wide data may be missing."""
     may_be_missing = targets if task is None else []
-    bad = {}
+    bad: dict[str, dict[str, BoolArray]] = {}
     for name in values.columns:
         column = values[name]
-        missing = column.isna().to_numpy()
-        infinite = (
-            np.isinf(column.to_numpy(dtype=float)) if pd.api.types.is_float_dtype(column) else np.zeros_like(missing)
-        )
-        if name in may_be_missing:
-            missing = np.zeros_like(missing)
-        if (missing | infinite).any():
-            bad[name] = (missing, infinite)
+        kinds = {} if name in may_be_missing else {"missing (NaN)": column.isna().to_numpy()}
+        if pd.api.types.is_float_dtype(column):
+            size = np.abs(column.to_numpy(dtype=float))
+            kinds |= {"infinite (inf)": np.isinf(size), f"too large (beyond {LARGEST:g})": size > LARGEST}
+            kinds[f"too large (beyond {LARGEST:g})"] &= np.isfinite(size)
+        kinds = {kind: mask for kind, mask in kinds.items() if mask.any()}
+        if kinds:
+            bad[name] = kinds
     if not bad:
         return values, 0
-    rows = np.logical_or.reduce([missing | infinite for missing, infinite in bad.values()])
+    rows: BoolArray = np.logical_or.reduce([mask for kinds in bad.values() for mask in kinds.values()])
     if drop_missing:
         if rows.all():
             raise InputError("Every row has a missing cell: --drop-missing would leave nothing. Use fewer --features.")
         return values[~rows].reset_index(drop=True), int(rows.sum())
     lines = []
-    for name, (missing, infinite) in bad.items():
-        kind = " and ".join(
-            [*(["missing (NaN)"] if missing.any() else []), *(["infinite (inf)"] if infinite.any() else [])]
-        )
+    for name, kinds in bad.items():
         what = "task" if name == task else "target" if name in targets else "column"
-        lines.append(f"{what} {name!r}: {kind} cells in {list_rows(missing | infinite)}")
+        cells = list_rows(np.logical_or.reduce(list(kinds.values())))
+        lines.append(f"{what} {name!r}: {' and '.join(kinds)} cells in {cells}")
     raise InputError(
         f"{'; '.join(lines)} (rows counted from 0, header not counted). Every cell that is used must hold a finite "
-        f"value: mend them, or drop the {int(rows.sum())} rows with --drop-missing."
+        f"value: mend them, or drop {_counted(int(rows.sum()))} with --drop-missing."
     )
+
+
+def _counted(rows: int) -> str:
+    return f"the {rows:,} rows" if rows > 1 else "this row"

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from kinfolk.metrics import shown_gain
 from kinfolk.report.summarize_transfer import gain_text
 
 _LISTED = 8  # tasks in a table of who helps whom
@@ -145,7 +146,7 @@ def _page(
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     environment.filters |= {"number": _number, "percent": _percent, "gain": "{:+.0%}".format}
     environment.filters |= {"sections": _sections, "breakable": _breakable}
-    environment.globals |= {"gain_text": gain_text}
+    environment.globals |= {"gain_text": gain_text, "shown_gain": shown_gain}
     drawn = {name: Markup(svg) for name, svg in figures.items()}
     return environment.get_template(template).render(**summary, figures=drawn, script=script, **more)
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from kinfolk.metrics import shown_gain
+
 _ALL, _ENDS = 40, 10  # so many tasks are all written; of more the best and the worst
 
 
@@ -103,9 +105,7 @@ def _table(head: Iterable[str], rows: list[list[str]]) -> str:
 
 
 def _gain(row: dict[str, Any]) -> str:
-    if row["gain"] is None:
-        return "–"
-    return f"{row['gain']:+.1%}" + ("" if row["gain_se"] is None else f" ± {row['gain_se']:.1%}")
+    return shown_gain(row["gain"], row["gain_se"])
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -106,7 +106,7 @@ def draw_gains(axes: Axes, rows: list[dict[str, Any]], palette: Palette = PAGE) 
     axes.axhline(0.0, color=palette.ink, linewidth=0.8)
     axes.set_ylabel("transfer gain")
     axes.set_ylim(bottom=max(axes.get_ylim()[0], _LOWEST - 0.1), top=min(axes.get_ylim()[1], 1.1))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{round(100.0 * value, 9):+.3g}%")  # ticks may be 0.05% apart
 
 
 def gains(tasks: list[dict[str, Any]]) -> str:

@@ -94,7 +94,6 @@ def _facts(found: Examination) -> list[dict[str, str]]:
         ("complete rows", f"{len(found.codes):,} of {found.cells.n_rows:,}")
         if len(found.codes) < found.cells.n_rows
         else None,
-        ("classes", ", ".join(str(name) for name in found.classes[:6])) if found.classes is not None else None,
         ("target: share of the variance between tasks", f"{np.nanmean(between):.1%}")
         if np.isfinite(between).any()
         else None,
@@ -149,7 +148,7 @@ def _next(found: Examination, table: str, features: list[str] | None) -> list[st
         return []
     words = [table, "--task", found.task_name, "--target", found.target_name]
     if away or features is not None:
-        words += ["--features", ",".join(kept)]
+        words += ["--features", ",".join(f'"{name}"' if "," in name else name for name in kept)]
     if any(name not in away for name in cells.missing):
         words.append("--drop-missing")
     return [shlex.join(["kinfolk", command, *words]) for command in ("plan", "compare")]

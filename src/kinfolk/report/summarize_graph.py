@@ -9,7 +9,7 @@ from scipy.sparse import triu
 from kinfolk._typing import FloatArray
 from kinfolk.diagnostics import Helpers, helpers
 from kinfolk.selection import Comparison
-from kinfolk.selection.comparison import ALONE
+from kinfolk.selection.recommendation import ALONE
 
 SHOWS = ("graph_", "neighbors", "pull_", "shrinkage_scores_", "coupling_advice_")  # what a graph method shows
 _HELPERS = 3  # of each task, named

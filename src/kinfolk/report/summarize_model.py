@@ -9,7 +9,7 @@ import pandas as pd
 from kinfolk.base import TaskEstimator
 from kinfolk.diagnostics import effective_rank, shrinkage, singular_values
 from kinfolk.selection import Comparison
-from kinfolk.selection.comparison import ALONE
+from kinfolk.selection.recommendation import ALONE
 
 
 def summarize_model(comparison: Comparison, shown: str, refit: Callable[[str], Any]) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kinfolk.metrics import shown_gain
+
 _ERRORS = {
     "squared_error": ("RMSE", "root mean squared error"),
     "absolute_error": ("MAE", "mean absolute error"),
@@ -115,6 +117,4 @@ def _number(value: float | None) -> str:
 
 
 def _gain(row: dict[str, Any]) -> str:
-    if row["gain"] is None:
-        return "–"
-    return f"{row['gain']:+.1%}" + ("" if row["gain_se"] is None else f" ± {row['gain_se']:.1%}")
+    return shown_gain(row["gain"], row["gain_se"])

@@ -1,6 +1,7 @@
 """Which tasks win by sharing and which are better alone, in one sentence with their names."""
 
-from kinfolk.selection.comparison import ALONE, Comparison
+from kinfolk.selection.comparison import Comparison
+from kinfolk.selection.recommendation import ALONE
 
 _NAMED = 8  # tasks in the sentence
 
@@ -44,7 +45,12 @@ def beside_baseline(comparison: Comparison) -> str:
 
 
 def _lost(gain: float) -> str:
-    return f"{gain:+.0%}" if gain > -1.0 else f"{1.0 - gain:.2g} times the error"
+    """What sharing costs a task, with its leading digit."""
+    if gain < -1e6:
+        return "alone it has next to no error"
+    if gain < -1.0:
+        return f"{1.0 - gain:.2g} times the error"
+    return f"{gain:+.0%}" if gain < -0.01 else f"{100.0 * gain:+.1g}%"
 
 
 def _guarded(comparison: Comparison) -> str:

@@ -10,24 +10,21 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
+from kinfolk.exceptions import InputError
 from kinfolk.metrics import (
     auc_within,
-    clustered_error,
     deviance_explained,
     explained_variance,
     explained_variance_within,
     pointwise_loss,
+    shown_gain,
     task_mean,
     transfer_gain,
 )
 from kinfolk.selection.calibration import calibration_error, interval_coverage, reliability
 from kinfolk.selection.held_out import HeldOut
+from kinfolk.selection.recommendation import ALONE, BEATEN, ROUNDING, beats_the_mean, in_words, recommend
 
-_LOSS_WORDS = {
-    "squared_error": "mean squared error",
-    "absolute_error": "mean absolute error",
-    "log_loss": "mean log loss",
-}
 _NUMBERS = {"r2": "R2", "r2_within": "within", "rmse": "RMSE"}
 MEASURES = {  # by the loss: columns of the table of methods, and what they are called
     "squared_error": _NUMBERS,
@@ -35,8 +32,6 @@ MEASURES = {  # by the loss: columns of the table of methods, and what they are 
     "log_loss": {"loss": "log loss", "d2": "D2", "auc": "AUC", "accuracy": "accuracy"},
 }
 GUARDS = ("GuardedRegressor", "GuardedClassifier")
-_CHANCE = 0.025  # of tasks are worse by two standard errors where nothing is the matter
-ALONE = ("IndependentRidge", "IndependentLogistic")  # the baselines that fit each task by itself
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,15 @@ class Comparison:
         whose gain is beyond one of their own paired standard errors.
     tasks : DataFrame
         One row a task and method: ``task, n_rows, n_tested, method, error, baseline_error, gain, gain_se, verdict``,
-        the verdict being ``helped``, ``unharmed``, ``hurt`` or ``untested``.
+        the verdict being ``helped``, ``unharmed``, ``hurt`` or ``untested`` (gains below 1e-9 are rounding).
     baseline : str
         What gains are against: ``IndependentRidge``, or ``PooledRidge`` where whole tasks are held out
         (``IndependentLogistic`` and ``PooledLogistic`` for classes).
     recommended, reason : str
         The simplest method whose mean loss is within one paired standard error of the best, and a sentence why; the
         guard in its place where it makes more than 2.5% of the tasks worse by two of their standard errors, the guard
-        fewer, and the guard's loss is within one paired standard error of the best.
+        fewer, and the guard's loss is within one paired standard error of the best. Where no method predicts
+        better than means of the other rows (classes: their shares) by a standard error, a second sentence says so.
     guard_weights : DataFrame or None
         The weight of every method in each ``task`` by the guard, as it would be fitted on all rows; None where there is
         no guard.
@@ -129,8 +125,9 @@ class Comparison:
             gain = transfer_gain(loss, losses[baseline], task_of, n_tasks, each)
             verdict = np.full(n_tasks, "unharmed", dtype=object)
             verdict[n_tested == 0] = "untested"
-            verdict[gain.gain > gain.standard_error] = "helped"
-            verdict[gain.gain < -gain.standard_error] = "hurt"
+            least = np.maximum(gain.standard_error, ROUNDING)
+            verdict[gain.gain > least] = "helped"
+            verdict[gain.gain < -least] = "hurt"
             frame = {
                 "task": labels,
                 "n_rows": n_rows,
@@ -155,21 +152,19 @@ class Comparison:
                 }
             )
         methods = pd.DataFrame(table).sort_values("loss", kind="stable", ignore_index=True)
-        recommended, near = _recommend(methods, losses, estimators, task_of, n_tasks, each)
         everyone = pd.concat(per_task, ignore_index=True)
         guard = next((name for name in GUARDS if name in losses), None)
-        why = None
-        if guard is not None and recommended not in (guard, baseline):
-            clear = _clearly_hurt(everyone)
-            close = _within_one_error(losses[guard], losses[str(methods["method"].iloc[0])], task_of, n_tasks, each)
-            if clear[recommended] > _CHANCE * n_tasks and clear[guard] < clear[recommended] and close:
-                recommended, near, why = guard, False, _disagree(recommended, clear[recommended], clear[guard])
+        recommended, reason = recommend(
+            methods, everyone, losses, estimators, task_of, each, baseline=baseline, guard=guard, scoring=scoring
+        )
+        if baseline in ALONE and not beats_the_mean(truth, losses.values(), task_of, each, scoring):
+            reason += f" {BEATEN[scoring]}"
         return cls(
             methods=methods,
             tasks=everyone,
             baseline=baseline,
             recommended=recommended,
-            reason=_reason(methods, recommended, baseline, near, scoring, why),
+            reason=reason,
             guard_weights=guard_weights,
             failures=failures,
             predictions=tested.predictions,
@@ -187,7 +182,7 @@ class Comparison:
     @property
     def alone(self) -> str:
         """The baseline in words: fitting each task alone, or its name."""
-        return _in_words(self.baseline)
+        return in_words(self.baseline)
 
     @property
     def measures(self) -> dict[str, str]:
@@ -259,6 +254,10 @@ class Comparison:
 
     def refit(self, method: str) -> Any:
         """Return one of the methods compared, fitted on all rows."""
+        if method not in self.estimators:
+            raise InputError(
+                f"There is no method {method!r} in the comparison; there are {', '.join(self.estimators)}."
+            )
         X, y, sample_weight = self.data
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         return clone(self.estimators[method]).fit(X, y, **weights)
@@ -273,7 +272,7 @@ class Comparison:
             if record["method"] == self.baseline:
                 cells += ["baseline", "", "", ""]
             else:
-                cells += [f"{record['gain']:+.1%} ± {record['gain_se']:.1%}", *(str(record[word]) for word in words)]
+                cells += [shown_gain(record["gain"], record["gain_se"]), *(str(record[word]) for word in words)]
             cells.append(f"{record['fit_seconds']:.3g}")
             style = " style='font-weight: bold'" if record["method"] == self.recommended else ""
             rows.append(f"<tr{style}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
@@ -293,10 +292,6 @@ class Comparison:
         return "\n".join(lines)
 
 
-def _in_words(baseline: str) -> str:
-    return "fitting each task alone" if baseline in ALONE else baseline
-
-
 def _measures(
     truth: FloatArray, predicted: FloatArray, task_of: IntArray, weights: FloatArray | None, scoring: str
 ) -> dict[str, float]:
@@ -313,64 +308,6 @@ def _measures(
         "r2_within": explained_variance_within(truth, predicted, task_of, weights),
         "rmse": math.sqrt(float(np.average((truth - predicted) ** 2, weights=weights))),
     }
-
-
-def _recommend(
-    methods: pd.DataFrame,
-    losses: dict[str, FloatArray],
-    estimators: dict[str, BaseEstimator],
-    task_of: IntArray,
-    n_tasks: int,
-    weights: FloatArray | None,
-) -> tuple[str, bool]:
-    """The simplest method whose mean loss is within one paired standard error of the best, and whether it is not it."""
-    best = str(methods["method"].iloc[0])
-    chosen, rank = best, getattr(estimators[best], "simplicity", 100)
-    for name in methods["method"].iloc[1:]:
-        simplicity = getattr(estimators[name], "simplicity", 100)
-        if simplicity < rank and _within_one_error(losses[name], losses[best], task_of, n_tasks, weights):
-            chosen, rank = name, simplicity
-    return chosen, chosen != best
-
-
-def _within_one_error(
-    loss: FloatArray, best: FloatArray, task_of: IntArray, n_tasks: int, weights: FloatArray | None
-) -> bool:
-    """Whether a mean loss is within one paired standard error of the best."""
-    difference = loss - best
-    return float(np.average(difference, weights=weights)) <= clustered_error(difference, task_of, n_tasks, weights)
-
-
-def _clearly_hurt(tasks: pd.DataFrame) -> dict[str, int]:
-    """How many tasks each method makes worse by more than two of their standard errors."""
-    clear = tasks["gain"] < -2.0 * tasks["gain_se"]
-    return {str(name): int(count) for name, count in clear.groupby(tasks["method"]).sum().items()}
-
-
-def _disagree(method: str, hurt: int, guarded: int) -> str:
-    return (
-        f"tasks disagree: {method} makes {hurt} clearly worse (by two of their standard errors), the guard {guarded}, "
-        "and its loss is within one paired standard error of the best"
-    )
-
-
-def _reason(methods: pd.DataFrame, recommended: str, baseline: str, near: bool, scoring: str, why: str | None) -> str:
-    records = {str(record["method"]): record for record in methods.to_dict("records")}
-    row, best = records[recommended], str(methods["method"].iloc[0])
-    alone = _in_words(baseline)
-    score = f"{recommended}: {_LOSS_WORDS[scoring]} {row['loss']:.4g}"
-    why = why or (
-        f"the simplest method within one paired standard error of the best ({best})"
-        if near
-        else "the smallest of all, and no simpler method is within one paired standard error"
-    )
-    if recommended == baseline:
-        return f"{score}, the baseline itself ({alone}); {why}."
-    gain = float(row["gain"])
-    against = f"{abs(gain):.0%} {'below' if gain >= 0 else 'above'} {alone}"
-    if abs(gain) < 0.005:
-        against = f"as good as {alone}"
-    return f"{score}, {against}; {why}."
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator
 
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
-from kinfolk.metrics import LOSSES
+from kinfolk.metrics import LOSSES, task_mean
+from kinfolk.scaling import CONSTANT
 from kinfolk.selection.comparison import Comparison
 from kinfolk.selection.guard import guard
 from kinfolk.selection.guarded import GuardedClassifier, GuardedRegressor
@@ -25,6 +26,7 @@ from kinfolk.selection.held_out import (
     gathered,
     hold_out,
     named_methods,
+    with_names,
 )
 from kinfolk.selection.summary import data_summary
 from kinfolk.validation import (
@@ -35,6 +37,7 @@ from kinfolk.validation import (
     check_weights,
     encode_labels,
     holds_classes,
+    response_names,
 )
 
 _POPULATION_BASELINE = {"regressor": "PooledRidge", "classifier": "PooledLogistic"}
@@ -116,16 +119,23 @@ def compare(
         truth: Any = classes[targets.astype(np.int64)]
     else:
         kind, classes = "regressor", np.zeros(0)
-        truth = targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
+        targets = check_target(y, n_rows=n_rows, allow_2d=task is None, allow_missing=task is None)
+        truth = with_names(targets, y)
     wide = targets.ndim == 2
-    labels, codes = _tasks(table.labels, targets, task)
+    labels, codes = _tasks(table.labels, targets, task, response_names(y))
     estimators = named_methods(methods if image_shape is None else _with_net(methods, kind, image_shape), task, kind)
     splitter = folds_within(cv, task, wide, random_state)
-    folds = [(train, test) for train, test in splitter.split(X, y) if len(test)]
+    folds = list(splitter.split(X, y))
+    if weights is not None:  # a row of weight 0 is none
+        folds = [(train[weights[train] > 0.0], test[weights[test] > 0.0]) for train, test in folds]
+    folds = [(train, test) for train, test in folds if len(test)]
     if not folds:
         raise InputError("The splitter left no row to test: every task has one row. Use LeaveTasksOut.")
     whole_tasks = not wide and any(len(np.setdiff1d(codes[test], codes[train])) for train, test in folds)
     failures = _make_population(estimators, kind) if whole_tasks else {}
+    observed = _observations(targets, codes)
+    if kind == "regressor":
+        _refuse_constant(*observed, y, whole_tasks=whole_tasks)
     baseline = (_POPULATION_BASELINE if whole_tasks else BASELINE)[kind]
 
     outcomes = hold_out(
@@ -139,7 +149,6 @@ def compare(
 
     said = gathered(outcomes, fitted), gathered(outcomes, fitted, "deviation")
     tested = HeldOut.lay_out(targets, codes, weights, folds, *said)
-    observed = _observations(targets, codes)
     n_rows_of = np.bincount(observed[1], minlength=len(labels))
     compared, seconds = {name: estimators[name] for name in fitted}, dict.fromkeys(fitted, 0.0)
     for outcome in outcomes:
@@ -206,10 +215,13 @@ def _shares(classes: LabelArray, targets: FloatArray) -> dict[str, float]:
     return {str(name): float(share) for name, share in zip(classes, counts, strict=True)}
 
 
-def _tasks(labels: LabelArray | None, targets: FloatArray, task: str | int | None) -> tuple[LabelArray, IntArray]:
+def _tasks(
+    labels: LabelArray | None, targets: FloatArray, task: str | int | None, responses: LabelArray | None
+) -> tuple[LabelArray, IntArray]:
     """Labels of the tasks and the task of each row (wide data: of each column)."""
     if targets.ndim == 2:
-        return np.arange(targets.shape[1]), np.arange(targets.shape[1])
+        codes = np.arange(targets.shape[1])
+        return codes if responses is None else responses, codes
     if labels is None:
         raise InputError(
             "compare needs tasks: give task= (the column of X that says which task a row belongs to), "
@@ -229,6 +241,20 @@ def _observations(targets: FloatArray, codes: IntArray) -> tuple[FloatArray, Int
         return targets, codes
     rows, columns = np.nonzero(~np.isnan(targets))
     return targets[rows, columns], columns
+
+
+def _refuse_constant(values: FloatArray, codes: IntArray, y: Any, *, whole_tasks: bool) -> None:
+    """A target that does not vary within tasks (overall, where whole tasks are held out) leaves nothing to compare."""
+    means = (
+        np.full(len(values), values.mean()) if whole_tasks else task_mean(values, codes, int(codes.max()) + 1)[codes]
+    )
+    deviations = values - means
+    deviations[np.abs(deviations) <= CONSTANT * np.abs(values).max()] = 0.0
+    if not deviations @ deviations > 0.0:
+        raise InputError(
+            f"The target {getattr(y, 'name', None) or 'y'!r} does not vary{'' if whole_tasks else ' within any task'}: "
+            "there is nothing to predict from features. Choose another target, or other tasks."
+        )
 
 
 def _with_net(methods: Any, kind: Kind, image_shape: tuple[int, int, int]) -> Any:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from kinfolk._typing import FloatArray, LabelArray
 from kinfolk.base.scores import r2_of
 from kinfolk.exceptions import InputError
+from kinfolk.selection.held_out import with_names
 from kinfolk.selection.mixture import Guarded, labels_of, total
 from kinfolk.validation import check_classes, check_table, check_target, check_weights
 
@@ -111,7 +112,7 @@ class GuardedRegressor(RegressorMixin, Guarded):  # type: ignore[misc]  # scikit
             y, n_rows=len(table.features), allow_2d=self.task is None, allow_missing=self.task is None
         )
         weights = check_weights(sample_weight, n_rows=len(table.features))
-        self._fit(X, table, targets, targets, np.zeros(0), weights)
+        self._fit(X, table, with_names(targets, y), targets, np.zeros(0), weights)
         return self
 
     def predict(self, X: Any, return_std: bool = False, observation_noise: bool = False) -> Any:

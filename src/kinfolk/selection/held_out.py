@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 import joblib
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import KFold
 from sklearn.utils import _safe_indexing
@@ -16,6 +17,7 @@ from sklearn.utils import _safe_indexing
 from kinfolk._typing import FloatArray, IntArray, LabelArray
 from kinfolk.exceptions import InputError
 from kinfolk.selection.splitters import TaskKFold
+from kinfolk.validation import response_names
 
 Progress = Callable[[int, int, str], None]
 Kind = Literal["regressor", "classifier"]
@@ -83,7 +85,7 @@ def _fit_and_predict(
     start = time.perf_counter()
     fit_weights = {} if weights is None else {"sample_weight": weights[train]}
     try:
-        fitted = clone(estimator).fit(_safe_indexing(X, train), truth[train], **fit_weights)
+        fitted = clone(estimator).fit(_safe_indexing(X, train), _safe_indexing(truth, train), **fit_weights)
         seconds = time.perf_counter() - start
         tested = _safe_indexing(X, test)
         deviation = None
@@ -141,6 +143,8 @@ def named_methods(
                 purpose = "numbers" if kind == "regressor" else "classes"
                 raise InputError(f"There is no method {method!r} for {purpose}; there are {', '.join(public)}.")
             method = public[method]()
+        if isinstance(method, type):
+            raise InputError(f"methods holds a class, {method.__name__}: give an estimator, {method.__name__}(...).")
         pairs.append((name or type(method).__name__, method))
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -155,8 +159,16 @@ def named_methods(
     return dict(sorted(named.items(), key=lambda item: getattr(item[1], "simplicity", 100)))
 
 
+def with_names(targets: FloatArray, y: Any) -> Any:
+    """Targets of wide data as a frame with the names of their columns, where ``y`` has some."""
+    names = response_names(y) if targets.ndim == 2 else None
+    return targets if names is None else pd.DataFrame(targets, columns=names)
+
+
 def folds_within(cv: Any, task: str | int | None, wide: bool, random_state: int | None) -> Any:
     """The splitter that ``cv`` names: K folds inside the tasks, for wide data over rows."""
+    if isinstance(cv, str) or not (isinstance(cv, int) or hasattr(cv, "split")):
+        raise InputError(f"cv must be a number of folds, or a splitter such as TaskKFold; got {cv!r}.")
     if not isinstance(cv, int):
         return cv
     return (KFold if wide else TaskKFold)(

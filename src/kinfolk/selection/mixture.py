@@ -65,7 +65,7 @@ class Guarded(TaskReader):
         return () if isinstance(self.candidates, str) else ("candidates",)
 
     def _fit(self, X: Any, table: Table, truth: Any, targets: FloatArray, classes: LabelArray, weights: Any) -> None:
-        self.tasks_, _, _, _ = lay_out(table, targets, weights)
+        self.tasks_, _, _, _ = lay_out(table, targets, weights, truth)
         codes = np.zeros(len(table.features), dtype=np.int64)
         if table.labels is not None:
             codes = match_labels(table.labels, self.tasks_)

@@ -14,6 +14,7 @@ from kinfolk.validation.targets import (
     check_weights,
     holds_classes,
     match_classes,
+    response_names,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "list_rows",
     "match_classes",
     "match_labels",
+    "response_names",
 ]

@@ -20,6 +20,8 @@ from kinfolk._typing import FloatArray
 from kinfolk.exceptions import InputError
 from kinfolk.validation.messages import list_names, list_offenders, list_rows
 
+LARGEST = 1e150  # of a number whose square, and sums of many, are numbers too
+
 Frame = nw.DataFrame[Any]
 Source = NDArray[Any] | Frame
 
@@ -211,21 +213,25 @@ def object_numbers(column: Column) -> FloatArray:
 
 
 def refuse_not_finite(values: FloatArray, names: Sequence[str], what: str, remedy: str, *, nan: bool = True) -> None:
-    """Refuse infinity (and NaN, unless ``nan`` is False), naming the columns and rows."""
-    good = np.isfinite(values) if nan else ~np.isinf(values)
+    """Refuse infinity, numbers beyond `LARGEST` (and NaN, unless ``nan`` is False), naming the columns and rows."""
+    good = np.abs(values) <= LARGEST
+    if not nan:
+        good |= np.isnan(values)
     if good.all():
         return
     offenders, found = [], set()
     for j in np.flatnonzero(~good.all(axis=0)).tolist():
         parts = []
-        for word, mask in (("NaN", np.isnan(values[:, j]) & nan), ("infinity", np.isinf(values[:, j]))):
+        size = np.abs(values[:, j])
+        kinds = (("NaN", np.isnan(size) & nan), ("infinity", np.isinf(size)))
+        for word, mask in (*kinds, (f"numbers beyond {LARGEST:g}", (size > LARGEST) & np.isfinite(size))):
             if mask.any():
                 parts.append(f"{word} in {list_rows(mask)}")
                 found.add(word)
         offenders.append(f"column {names[j]!r}: {'; '.join(parts)}")
     raise InputError(
         f"Input {what} contains {' and '.join(sorted(found))} (rows counted from 0):\n"
-        f"{list_offenders(offenders)}\nEvery value must be a finite number. {remedy}"
+        f"{list_offenders(offenders)}\nEvery value must be a finite number, and its square too. {remedy}"
     )
 
 

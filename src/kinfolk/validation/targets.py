@@ -88,6 +88,22 @@ def check_target(y: Any, *, n_rows: int, allow_2d: bool, allow_missing: bool, na
     return values if two_d and len(columns) > 1 else np.ascontiguousarray(values[:, 0])
 
 
+def response_names(y: Any) -> LabelArray | None:
+    """Names of the columns of a table of responses; None for arrays, and where they are not text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kinfolk.validation import response_names
+    >>> response_names(pd.DataFrame({"fat": [1.0], "water": [2.0]})).tolist()
+    ['fat', 'water']
+    """
+    if not nw.dependencies.is_into_dataframe(y):
+        return None
+    names, _ = open_table(y, "y")
+    return None if names is None else np.array(names, dtype=object)
+
+
 def check_regression_target(y: Any, *, name: str = "y") -> None:
     """Refuse a target that is meant for classification.
 
@@ -270,10 +286,12 @@ def _class_values(y: Any, n_rows: int, name: str) -> LabelArray:
     refuse_not_finite(numbers[:, None], [column.name], name, "Drop these rows.")
     fraction = numbers != np.round(numbers)
     if fraction.any():
+        remedy = "measured values are for a regressor such as SharedRepresentationRegressor"
+        if len(np.unique(numbers)) == 2:
+            remedy = "if its two values are classes, give them names, or call them 0 and 1"
         raise InputError(
             f"Unknown label type: continuous. {name} holds fractions in {list_rows(fraction, numbers)} (rows counted "
-            "from 0): measured values are for a regressor such as SharedRepresentationRegressor. Classes are text, "
-            "categories, booleans or whole numbers."
+            f"from 0): {remedy}. Classes are text, categories, booleans or whole numbers."
         )
     return numbers
 
