@@ -13,6 +13,7 @@ estimate its resistance (Spielman and Srivastava 2011, *SIAM J. Comput.* 40, aft
 """
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
 from kinfolk._typing import FloatArray
@@ -76,10 +77,9 @@ def sketched_resistances(
     """Estimates of the resistances ``(m,)`` and of the total variance about the mean."""
     K, m = problem.n_tasks, len(problem.first)
     laplacian = laplacian_matrix(K, problem.first, problem.second, weights.edges)
-    signs = np.sqrt(weights.edges)[:, None] * generator.choice((-1.0, 1.0), size=(m, n_signs))
-    noise = np.zeros((K, n_signs))
-    np.add.at(noise, problem.first, signs)
-    np.subtract.at(noise, problem.second, signs)
+    root = np.sqrt(weights.edges)
+    ends = np.concatenate((problem.first, problem.second)), np.tile(np.arange(m), 2)
+    noise = csr_array((np.concatenate((root, -root)), ends), shape=(K, m)) @ generator.choice((-1.0, 1.0), (m, n_signs))
     if weights.population > 0.0:
         noise += np.sqrt(weights.population) * generator.choice((-1.0, 1.0), size=(K, n_signs))
     noise -= noise.mean(axis=0)
