@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 PY = .venv/bin/python
-EXTRAS = test,docs
+EXTRAS ?= test,docs
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export SCIPY_ARRAY_API = 1
