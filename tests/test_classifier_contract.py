@@ -46,11 +46,16 @@ def three(data):
 _fits = {}
 
 
-def fitted(method, data):
-    """The default fit to ``data``, made once."""
-    if method not in _fits:
-        _fits[method] = method(task="task").fit(data.X, data.y)
-    return _fits[method]
+def fixed(method, task="task"):
+    """The method with nothing left to choose, where only what goes in and comes out is looked at."""
+    return method(task=task, **FIXED[method.__name__])
+
+
+def fitted(method, data, make=lambda method: method(task="task")):
+    """The default fit to ``data``, or that of ``make``; made once."""
+    if (method, make) not in _fits:
+        _fits[method, make] = make(method).fit(data.X, data.y)
+    return _fits[method, make]
 
 
 def close(one, other, tolerance=1e-6):
@@ -85,10 +90,10 @@ def test_shapes_and_names(method, data, three):
 @every_classifier
 @pytest.mark.parametrize("names", [("no", "yes"), (False, True), (-1, 1), (2.0, 7.0)], ids=str)
 def test_labels_may_be_text_booleans_and_numbers(method, names, data):
-    expected = fitted(method, data)
+    expected = fitted(method, data, fixed)
     named = np.array(names)[data.y]
     for y in (named, pd.Series(named), pd.Series(named, dtype="category"), pl.Series(named.tolist())):
-        model = method(task="task").fit(data.X, y)
+        model = fixed(method).fit(data.X, y)
         assert model.classes_.tolist() == list(names)
         assert_array_equal(model.coef_, expected.coef_)
         assert_array_equal(model.predict(data.X), model.classes_[expected.predict(data.X)])
@@ -116,19 +121,19 @@ def test_units_and_origins_change_nothing_but_the_coefficients(method, data):
 
 @every_classifier
 def test_names_and_order_of_tasks_change_nothing(method, data):
-    model = method(task="task", **FIXED[method.__name__]).fit(data.X, data.y)
+    model = fixed(method).fit(data.X, data.y)
     shuffled = np.random.default_rng(0).permutation(len(data.y))
     X = data.X.iloc[shuffled].assign(task=lambda frame: "school " + (50 - frame["task"]).astype(str))
-    other = method(task="task", **FIXED[method.__name__]).fit(X, data.y[shuffled])
+    other = fixed(method).fit(X, data.y[shuffled])
     close(other.coef_[::-1], model.coef_)
 
 
 @every_classifier
 def test_weights_count_rows(method, data):
     weights = np.where(data.X["task"] == 5, 0.0, np.where(data.X["task"] == 3, 2.0, 1.0))
-    weighted = method(task="task", **FIXED[method.__name__]).fit(data.X, data.y, sample_weight=weights)
+    weighted = fixed(method).fit(data.X, data.y, sample_weight=weights)
     copies = np.repeat(np.arange(len(data.y)), weights.astype(int))
-    repeated = method(task="task", **FIXED[method.__name__]).fit(data.X.iloc[copies], data.y[copies])
+    repeated = fixed(method).fit(data.X.iloc[copies], data.y[copies])
     assert list(weighted.tasks_) == [t for t in range(12) if t != 5]
     close(weighted.coef_, repeated.coef_)
     close(weighted.predict_proba(data.X[weights > 0]), repeated.predict_proba(data.X[weights > 0]))
@@ -174,7 +179,7 @@ def test_adapt_learns_new_tasks_and_leaves_known_ones(method, data, three):
 @every_classifier
 def test_the_training_rows_of_a_task_adapt_to_its_own_fit(method, data):
     """Adapting is the same posterior as fitting, given the population."""
-    model = method(task="task", **FIXED[method.__name__]).fit(data.X, data.y)
+    model = fixed(method).fit(data.X, data.y)
     rows = (data.X["task"] == 4).to_numpy()
     adapted = model.adapt(data.X[rows].assign(task=40), data.y[rows])
     close(adapted.coef_[12], model.coef_[4])
@@ -219,13 +224,13 @@ def test_separated_classes_give_finite_models(method, data):
 
 @every_classifier
 def test_any_frame_will_do(method, data):
-    expected = fitted(method, data).predict_proba(data.X)
+    expected = fitted(method, data, fixed).predict_proba(data.X)
     frame = pl.DataFrame({name: data.X[name].to_numpy() for name in data.X})
-    assert_allclose(method(task="task").fit(frame, pl.Series(data.y)).predict_proba(frame), expected)
+    assert_allclose(fixed(method).fit(frame, pl.Series(data.y)).predict_proba(frame), expected)
     array = data.X.to_numpy()
-    assert_allclose(method(task=-1).fit(array, data.y).predict_proba(array), expected)
+    assert_allclose(fixed(method, -1).fit(array, data.y).predict_proba(array), expected)
     text = data.X.assign(task=pd.Categorical("t" + data.X["task"].astype(str).str.zfill(2)))
-    assert_allclose(method(task="task").fit(text, data.y).predict_proba(text), expected, atol=1e-8)
+    assert_allclose(fixed(method).fit(text, data.y).predict_proba(text), expected, atol=1e-8)
 
 
 @every_classifier
@@ -250,6 +255,6 @@ def test_what_is_no_class_is_refused(method, data):
 @every_classifier
 def test_it_goes_through_scikit_learn(method, data):
     scores = cross_val_score(
-        method(task="task"), data.X, data.y, cv=TaskKFold(3, task="task", random_state=0), scoring="roc_auc"
+        fixed(method), data.X, data.y, cv=TaskKFold(3, task="task", random_state=0), scoring="roc_auc"
     )
     assert scores.mean() > 0.6

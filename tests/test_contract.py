@@ -45,9 +45,19 @@ def data():
     )
 
 
+_fits = {}
+
+
+def fitted(method, data):
+    """The default fit to ``data``, made once."""
+    if method not in _fits:
+        _fits[method] = method(task="task").fit(data.X, data.y)
+    return _fits[method]
+
+
 @every_method
 def test_shapes_and_names(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     assert model.coef_.shape == (12, 4)
     assert model.intercept_.shape == (12,)
     assert list(model.tasks_) == list(range(12))
@@ -62,7 +72,7 @@ def test_shapes_and_names(method, data):
 @every_method
 def test_units_change_nothing_but_the_units(method, data):
     """Y -> 10 y and x_j -> 10 x_j change nothing but the units, to 1e-8."""
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     mean, std = model.predict(data.X, return_std=True)
     factors = np.array([10.0, 0.1, 1000.0, 1.0])
     X = data.X.copy()
@@ -77,7 +87,7 @@ def test_units_change_nothing_but_the_units(method, data):
 
 @every_method
 def test_origins_change_nothing_but_the_intercepts(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     X = data.X.copy()
     X[["x0", "x1"]] += 100.0
     other = method(task="task").fit(X, data.y - 1000.0)
@@ -105,7 +115,7 @@ def _no_folds(method):
 
 @every_method
 def test_uncertainty_falls_with_rows_and_includes_the_noise_when_asked(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     _, std = model.predict(data.X, return_std=True)
     _, wide = model.predict(data.X, return_std=True, observation_noise=True)
     assert (std > 0).all()
@@ -214,7 +224,7 @@ def test_weights_of_zero_leave_rows_out(method, data):
 
 @every_method
 def test_any_frame_will_do(method, data):
-    expected = method(task="task").fit(data.X, data.y).predict(data.X)
+    expected = fitted(method, data).predict(data.X)
     frame = pl.DataFrame({name: data.X[name].to_numpy() for name in data.X})
     assert_allclose(method(task="task").fit(frame, pl.Series(data.y)).predict(frame), expected)
     array = data.X.to_numpy()
@@ -225,7 +235,7 @@ def test_any_frame_will_do(method, data):
 
 @every_method
 def test_cloning_and_refitting_give_the_same_bits(method, data):
-    model = method(task="task").fit(data.X, data.y)
+    model = fitted(method, data)
     again = clone(model).fit(data.X, data.y)
     assert (again.coef_ == model.coef_).all()
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -32,12 +33,19 @@ start = time.process_time()
 import kinfolk
 print(time.process_time() - start)
 """
-    assert min(float(run(code)) for _ in range(3)) <= 0.3
+    assert any(float(run(code)) <= 0.3 for _ in range(3))
+
+
+@cache
+def loaded():
+    """Packages that are loaded once every method is."""
+    return run("import kinfolk, sys; kinfolk.all_estimators(); print(*sys.modules)").split()
 
 
 @pytest.mark.parametrize("package", ["matplotlib", "jinja2", "networkx", "polars", "torch", "zmq"])
 def test_importing_every_method_loads_no_package_of_another_room(package):
-    assert run(f"import kinfolk, sys; kinfolk.all_estimators(); print({package!r} in sys.modules)") == "False"
+    assert "sklearn" in loaded()
+    assert package not in loaded()
 
 
 def test_public_names_stay_few_and_each_is_there():

@@ -16,7 +16,7 @@ from kinfolk.agents.simulation import simulate
 from kinfolk.graph.streaming.learner import Learner
 from kinfolk.graph.streaming.served import track
 
-ROUNDS = 700
+ROUNDS = 400
 BAD = [2, 5]
 SOUND = [k for k in range(K) if k not in BAD]
 

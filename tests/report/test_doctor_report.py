@@ -7,7 +7,7 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-from browser import NO_BROWSER, chromium, look
+from browser import WIDTHS
 
 from kinfolk.diagnostics import examine
 from kinfolk.report import doctor_to_html, summarize_doctor, write_doctor_report
@@ -80,15 +80,13 @@ def test_tasks_that_stand_apart_are_listed_and_named(made):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [500, 800, 1400])
 @pytest.mark.parametrize("name", ["bad", "many", "classes"])
-def test_a_real_browser_shows_it_without_an_error(made, tmp_path, name, width):
-    if chromium() is None:
-        pytest.skip(NO_BROWSER)
+def test_a_real_browser_shows_it_without_an_error(made, browser, tmp_path, name):
     page = tmp_path / "doctor.html"
     write_doctor_report(made[name], page)
-    complained, found = look(page, tmp_path, width)
-    assert not complained
-    assert found["table"]
-    assert found["plots"] == [True] * 4
-    assert found["overflow"] <= 0
+    for width in WIDTHS:
+        complained, found = browser.look(page, width)
+        assert not complained
+        assert found["table"]
+        assert found["plots"] == [True] * 4
+        assert found["overflow"] <= 0

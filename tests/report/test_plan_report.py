@@ -7,7 +7,7 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-from browser import NO_BROWSER, chromium, look
+from browser import WIDTHS
 
 from kinfolk.report import plan_to_html, summarize_plan, write_plan_report
 from kinfolk.report.summarize_plan import MEASURED
@@ -84,15 +84,13 @@ def test_the_summary_is_the_outlook(plans):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [500, 800, 1400])
 @pytest.mark.parametrize("name", ["measured", "many"])
-def test_a_real_browser_shows_it_without_an_error(plans, tmp_path, name, width):
-    if chromium() is None:
-        pytest.skip(NO_BROWSER)
+def test_a_real_browser_shows_it_without_an_error(plans, browser, tmp_path, name):
     page = tmp_path / "plan.html"
     write_plan_report(plans[name], page)
-    complained, found = look(page, tmp_path, width)
-    assert not complained
-    assert found["table"]
-    assert found["plots"] == [True] * 4
-    assert found["overflow"] <= 0
+    for width in WIDTHS:
+        complained, found = browser.look(page, width)
+        assert not complained
+        assert found["table"]
+        assert found["plots"] == [True] * 4
+        assert found["overflow"] <= 0

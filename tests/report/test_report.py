@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browser import NO_BROWSER, Driven, browse, chromium, hash_of, look
+from browser import hash_of
 from sklearn.dummy import DummyRegressor
 
 import kinfolk
@@ -258,13 +258,11 @@ addEventListener("load", () => {
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("n_tasks", "width"), [(5, 500), (40, 800), (2000, 1400)])
-def test_tasks_are_sorted_sought_and_shown_by_another_method(comparison, summary, tmp_path, n_tasks, width):
-    if chromium() is None:
-        pytest.skip(NO_BROWSER)
+def test_tasks_are_sorted_sought_and_shown_by_another_method(comparison, summary, browser, tmp_path, n_tasks, width):
     page = tmp_path / "report.html"
     summary = with_tasks(summary, n_tasks)
     page.write_text(to_html(summary))
-    complained, found = look(page, tmp_path, width, USE)
+    complained, found = browser.look(page, width, USE)
     table = task_table(summary["comparison"])
     names = [row["task"] for row in table["rows"]]
     assert not complained
@@ -304,31 +302,25 @@ def test_tasks_are_sorted_sought_and_shown_by_another_method(comparison, summary
 
 
 @pytest.mark.browser
-def test_keys_alone_sort_and_without_scripts_every_task_is_there(summary, tmp_path):
-    if chromium() is None:
-        pytest.skip(NO_BROWSER)
+def test_keys_alone_sort_and_without_scripts_every_task_is_there(summary, browser, tmp_path):
     page = tmp_path / "report.html"
     page.write_text(to_html(with_tasks(summary, 100)))
-    with Driven(tmp_path) as browser:
-        browser.open(page)
-        for _ in range(60):
-            browser.press("Tab")
-            if (
-                browser.say("document.activeElement.closest('#all-tasks') && document.activeElement.textContent")
-                == "task"
-            ):
-                break
-        else:
-            pytest.fail("Tab never comes to the heading of the tasks")
-        assert browser.say("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-        for key, sorted_now in (("Enter", "ascending"), (" ", "descending")):
-            browser.press(key)
-            assert browser.say("document.activeElement.closest('th').getAttribute('aria-sort')") == sorted_now
-        browser.open(page, scripts=False)
-        tall = "[...document.querySelectorAll('#all-tasks tbody tr')].filter((row) => row.offsetHeight > 10).length"
-        assert browser.say(tall) == 100
-        assert browser.say("document.getElementById('controls').offsetHeight") == 0
-        assert browser.say("document.querySelectorAll('th button').length") == 0
+    browser.open(page)
+    for _ in range(60):
+        browser.press("Tab")
+        if browser.say("document.activeElement.closest('#all-tasks') && document.activeElement.textContent") == "task":
+            break
+    else:
+        pytest.fail("Tab never comes to the heading of the tasks")
+    assert browser.say("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    for key, sorted_now in (("Enter", "ascending"), (" ", "descending")):
+        browser.press(key)
+        assert browser.say("document.activeElement.closest('th').getAttribute('aria-sort')") == sorted_now
+    browser.open(page, scripts=False)
+    tall = "[...document.querySelectorAll('#all-tasks tbody tr')].filter((row) => row.offsetHeight > 10).length"
+    assert browser.say(tall) == 100
+    assert browser.say("document.getElementById('controls').offsetHeight") == 0
+    assert browser.say("document.querySelectorAll('th button').length") == 0
 
 
 def luminance(colour):
@@ -363,13 +355,32 @@ def test_headings_are_in_order_and_contents_lead_to_all_sections(summary):
 
 
 @pytest.mark.browser
-def test_a_console_message_would_be_seen(tmp_path):
-    """The browser test can fail: a page that logs an error is caught by the same means."""
-    if chromium() is None:
-        pytest.skip(NO_BROWSER)
-    page = tmp_path / "bad.html"
-    page.write_text("<script>console.error('broken')</script>")
-    assert "CONSOLE" in browse(page, tmp_path).stderr
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "<script>console.error('broken')</script>",
+        "<script>throw new Error('broken')</script>",
+        "<script>addEventListener('load', () => undefined.broken)</script>",
+        "<script>setTimeout(() => undefined.broken)</script>",
+        "<script>Promise.reject('broken')</script>",
+        "<img src='absent.png'>",
+        "<meta http-equiv='Content-Security-Policy' content=\"img-src 'none'\"><img src='data:image/gif,'>",
+    ],
+)
+def test_what_a_console_would_show_is_seen(browser, tmp_path, fault):
+    """The browser tests can fail: a page that logs an error is caught by the same means, and the next one is not."""
+    page = tmp_path / "page.html"
+    for body, complaints in ((fault, True), ("", False)):
+        page.write_text(f"<html><body><table></table>{body}</body></html>")
+        assert bool(browser.look(page, 500)[0]) == complaints
+
+
+@pytest.mark.browser
+def test_what_is_wider_than_the_window_is_seen(browser, tmp_path):
+    page = tmp_path / "page.html"
+    for width, beyond in ((500, 100), (800, 0)):
+        page.write_text("<html><body style='margin: 0'><table></table><p style='width: 600px'>wide</p></body></html>")
+        assert browser.look(page, width)[1]["overflow"] == beyond
 
 
 def test_partial_pooling_summary_names_its_strongest_features(comparison):

@@ -8,7 +8,7 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-from browser import NO_BROWSER, chromium, look
+from browser import WIDTHS
 from sklearn.exceptions import ConvergenceWarning
 
 from kinfolk import SpectralTransferRegressor, load_model, save_model
@@ -167,15 +167,13 @@ def test_too_few_rows_to_hold_any_out():
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [500, 800, 1400])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_real_browser_shows_it_without_an_error(models, tmp_path, name, width):
-    if chromium() is None:
-        pytest.skip(NO_BROWSER)
+def test_a_real_browser_shows_it_without_an_error(models, browser, tmp_path, name):
     page = tmp_path / "transfer.html"
     write_transfer_report(models(name), page)
-    complained, found = look(page, tmp_path, width)
-    assert not complained
-    assert found["table"]
-    assert found["plots"] == [True] * PLOTS[name]
-    assert found["overflow"] <= 0
+    for width in WIDTHS:
+        complained, found = browser.look(page, width)
+        assert not complained
+        assert found["table"]
+        assert found["plots"] == [True] * PLOTS[name]
+        assert found["overflow"] <= 0

@@ -97,6 +97,7 @@ def test_arguments_that_cannot_be_used_end_with_code_2(tmp_path, capsys):
 @pytest.mark.slow
 def test_rates_iteration_counts_and_accuracy_of_the_paper():  # A3, A4, A5
     plan = {name: paper.QUICK[name] for name in ("iterations", "slopes", "accuracy")}
+    plan["iterations"] = plan["iterations"][0], 3  # medians, which hardly differ between data sets
     claims = judge(paper.measure(plan))
     assert len(claims) == 19
     assert [claim for claim in claims if not claim.passed] == []

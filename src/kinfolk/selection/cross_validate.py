@@ -106,7 +106,8 @@ def compare(
     >>> import kinfolk
     >>> from kinfolk.datasets import make_shared_representation
     >>> tasks = make_shared_representation(n_tasks=40, n_samples=20, n_features=10, rank=2, random_state=0)
-    >>> kinfolk.compare(tasks.X, tasks.y, task="task").recommended
+    >>> methods = ["PooledRidge", "PartialPoolingRegressor", "SharedRepresentationRegressor"]
+    >>> kinfolk.compare(tasks.X, tasks.y, task="task", methods=methods).recommended
     'SharedRepresentationRegressor'
     """
     scoring = _loss(scoring, y)
