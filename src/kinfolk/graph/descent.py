@@ -179,7 +179,7 @@ def _solve_newton(
 def _times_hessian(part: Likelihood, C: FloatArray, v: FloatArray, pulled: bool) -> FloatArray:
     """``x_e' C P(v) C x_e`` of every edge (and the trace of ``C P(v) C``), v one number an edge (and one for c)."""
     K, m = part.n_tasks, len(part.first)
-    inner: FloatArray = _signed_laplacian(part, v[:m]) @ C
+    inner: FloatArray = laplacian_matrix(K, part.first, part.second, v[:m]) @ C
     if pulled:
         inner += v[-1] * (C - 1.0 / K)
     if 16 * m > K * K:  # most pairs: one product of matrices
@@ -188,14 +188,6 @@ def _times_hessian(part: Likelihood, C: FloatArray, v: FloatArray, pulled: bool)
     else:
         found = _row_products(C, np.ascontiguousarray(inner.T), part.first, part.second)
     return np.append(found, float((C * inner.T).sum())) if pulled else found
-
-
-def _signed_laplacian(part: Likelihood, v: FloatArray) -> FloatArray:
-    """``P(v)`` for weights of any sign, sparse."""
-    positive = laplacian_matrix(part.n_tasks, part.first, part.second, np.maximum(v, 0.0))
-    negative = laplacian_matrix(part.n_tasks, part.first, part.second, np.maximum(-v, 0.0))
-    difference: FloatArray = positive - negative
-    return difference
 
 
 def _row_products(A: FloatArray, B: FloatArray, first: IntArray, second: IntArray) -> FloatArray:

@@ -21,7 +21,7 @@ from kinfolk.graph.blocks import Blocks
 from kinfolk.graph.candidates import FLOOR, Points, nearest_pairs
 from kinfolk.graph.coupled import Coupling, Expectation, expect
 from kinfolk.graph.descent import edge_descent
-from kinfolk.graph.likelihood import Likelihood, Weights, laplacian_matrix
+from kinfolk.graph.likelihood import Likelihood, Weights, incidence_matrix, laplacian_matrix
 from kinfolk.graph.mean_regularised import MeanRegularised, mean_regularised
 from kinfolk.graph.multiplicative import multiplied, sketched_resistances
 from kinfolk.tasks import Moments
@@ -90,14 +90,10 @@ class Study:
         """The prior precision of these weights."""
         T = self.n_tasks
         used = np.flatnonzero(weights.edges > 0.0)
-        i, j, root = self.first[used], self.second[used], np.sqrt(weights.edges[used])
-        edges = np.arange(len(used))
-        incidence = csr_array(
-            (np.concatenate((root, -root)), (np.concatenate((i, j)), np.concatenate((edges, edges)))),
-            shape=(T, len(used)),
+        edges = self.first[used], self.second[used], weights.edges[used]
+        return Coupling(
+            laplacian_matrix(T, *edges), incidence_matrix(T, *edges), weights.population, level(self.base, T)
         )
-        laplacian = laplacian_matrix(T, i, j, weights.edges[used])
-        return Coupling(laplacian, incidence, weights.population, level(self.base, T))
 
     def expect(self, weights: Weights, last: Expectation | None = None) -> Expectation:
         """The E-step."""

@@ -139,8 +139,20 @@ class Likelihood:
 
 
 def laplacian_matrix(n_tasks: int, first: IntArray, second: IntArray, weights: FloatArray) -> csr_array:
-    """Sparse ``D - A``, ``(K, K)``."""
-    return degree_laplacian(adjacency_matrix(n_tasks, first, second, weights))
+    """Sparse ``D - A``, ``(K, K)``, of weights of any sign; edges of weight zero are left out."""
+    used = weights != 0.0
+    i, j, a = first[used], second[used], weights[used]
+    degree = np.bincount(i, a, minlength=n_tasks) + np.bincount(j, a, minlength=n_tasks)
+    own = np.arange(n_tasks)
+    entries = np.concatenate((degree, -a, -a)), (np.concatenate((own, i, j)), np.concatenate((own, j, i)))
+    return csr_array(entries, shape=(n_tasks, n_tasks))
+
+
+def incidence_matrix(n_tasks: int, first: IntArray, second: IntArray, weights: FloatArray) -> csr_array:
+    """Sparse root B of the Laplacian, ``(K, m)``: ``B B' = D - A``."""
+    root, edges = np.sqrt(weights), np.arange(len(weights))
+    ends = np.concatenate((first, second)), np.concatenate((edges, edges))
+    return csr_array((np.concatenate((root, -root)), ends), shape=(n_tasks, len(weights)))
 
 
 def degree_laplacian(adjacency: csr_array) -> csr_array:

@@ -13,13 +13,12 @@ estimate its resistance (Spielman and Srivastava 2011, *SIAM J. Comput.* 40, aft
 """
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
 from kinfolk._typing import FloatArray
 from kinfolk.graph.conjugate import conjugate_gradients
 from kinfolk.graph.descent import Minimum
-from kinfolk.graph.likelihood import Likelihood, Weights, laplacian_matrix
+from kinfolk.graph.likelihood import Likelihood, Weights, incidence_matrix, laplacian_matrix
 
 _SIGNS = 96  # columns of the sketch: resistances to about 1 / sqrt(48)
 
@@ -76,10 +75,9 @@ def sketched_resistances(
 ) -> tuple[FloatArray, float]:
     """Estimates of the resistances ``(m,)`` and of the total variance about the mean."""
     K, m = problem.n_tasks, len(problem.first)
-    laplacian = laplacian_matrix(K, problem.first, problem.second, weights.edges)
-    root = np.sqrt(weights.edges)
-    ends = np.concatenate((problem.first, problem.second)), np.tile(np.arange(m), 2)
-    noise = csr_array((np.concatenate((root, -root)), ends), shape=(K, m)) @ generator.choice((-1.0, 1.0), (m, n_signs))
+    edges = problem.first, problem.second, weights.edges
+    laplacian, incidence = laplacian_matrix(K, *edges), incidence_matrix(K, *edges)
+    noise = incidence @ generator.choice((-1.0, 1.0), size=(m, n_signs))
     if weights.population > 0.0:
         noise += np.sqrt(weights.population) * generator.choice((-1.0, 1.0), size=(K, n_signs))
     noise -= noise.mean(axis=0)
