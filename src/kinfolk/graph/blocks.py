@@ -17,6 +17,12 @@ class Blocks:
     moments : Moments
     factor : Factor, optional
         Of these moments; made when it is first needed.
+
+    Attributes
+    ----------
+    b : (T, d) array
+        ``S_t w_t = b_t`` at the least squares of each task.
+    n_tasks, d : int
     """
 
     def __init__(self, moments: Moments, factor: Factor | None = None) -> None:

@@ -180,6 +180,8 @@ def mean_regularised_logistic(data: TaskData, tol: float = 1e-5, near: MeanRegul
         there = ahead.after(_parameters(base), turned)
         led = bool((there != turned).any())
         base = _at(found, there)
+    else:  # not where the last turn led to, which nobody has looked at
+        base, mode = kept
     mode = find_mode(data, without_edges(base, T), base, mode)
     return base, mode
 
